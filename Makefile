@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+# A front for Meson without build logic of its own. `make help` lists the targets.
+MESON_ARGS ?=
+PREFIX ?= /usr/local
+
+all: build ## build everything below build/
+	@ninja -C build
+
+demo: setup all ## run the main job on the recorded capture (FILE=your.pcap for yours)
+	@demo/demo $(FILE)
+
+check: setup ## all tests: plain build, clang build, AddressSanitizer and UBSan build
+	@tools/check
+
+install: all ## PREFIX= and DESTDIR= as usual
+	@meson configure build --prefix=$(abspath $(PREFIX)) >/dev/null
+	@meson install -C build
+
+clean: ## remove the build directories
+	@rm -rf build build-*
+
+setup: ## install missing packages (root), or say which are missing
+	@tools/setup
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
+
+build:
+	@meson setup build --buildtype=release -Db_lto=false $(MESON_ARGS)
+
+.PHONY: all demo check install clean setup help

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * btf.h: parse and check BTF bytes. Pure: no fd, no map, no program; input may be hostile.
+ */
+#ifndef BTF_BTF_H
+#define BTF_BTF_H
+
+#include <linux/btf.h>
+
+#include "base/compiler.h"
+#include "base/text.h"
+
+struct btf {
+	const void *data; /* the raw BTF, header first; not owned */
+	u32 size;
+	u32 nr_types; /* including void, id 0 */
+	const struct btf_type **types; /* [nr_types]; types[0] is void */
+	const char *strings;
+	u32 strings_len;
+};
+
+/*
+ * Checks raw BTF as the kernel's BTF_LOAD does and fills *btf, which points into data. log may be
+ * NULL. 0, or the kernel's errno: -EINVAL for most faults, -ENOTSUPP (version, flags, encoding),
+ * -EEXIST (a type that contains itself), -E2BIG (nesting, size, two locks), -EFAULT (misaligned
+ * lock), -ENOENT, -ELOOP (lists and trees), -ENOMEM; the text of the log follows the kernel's.
+ * data must lie so that the types behind its header are aligned: btf_padding() bytes behind an
+ * aligned address. Free with btf_clear().
+ */
+must_check int btf_parse(struct btf *btf, const void *data, u32 size, struct text_sink *log);
+u32 btf_padding(const void *data, u32 size);
+/* The same for bytes that were checked before (found in a stamped object file). */
+must_check int btf_index(struct btf *btf, const void *data, u32 size);
+void btf_clear(struct btf *btf);
+
+/* NULL when the id is out of range. */
+const struct btf_type *btf_type(const struct btf *btf, u32 id);
+/* The name at a string offset, "" for 0, NULL when out of range. */
+const char *btf_name(const struct btf *btf, u32 offset);
+/* Strips typedefs and const, volatile, restrict, type tags; NULL for void or a bad id. */
+const struct btf_type *btf_resolve(const struct btf *btf, u32 id);
+/* Size in bytes of a complete type after resolving; -EINVAL when it has none. */
+s64 btf_size(const struct btf *btf, u32 id);
+/* True for a 32-bit plain integer without bit offset, the key of array types. */
+bool btf_is_int32(const struct btf *btf, u32 id);
+
+#endif

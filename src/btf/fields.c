@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * fields.c: members of structs that mean something to the kernel: locks, lists, trees, reference
+ * counts, and pointers to kernel objects. Refuses structs in which they cannot work. Runs on BTF
+ * whose types have been checked and resolved; writes no log, as the kernel does not here.
+ *
+ * A struct is looked at when a direct member of it has a special type. Two things the kernel
+ * knows and we cannot: whether a pointer's target is a kernel type, and whether that type has a
+ * destructor. Such pointers pass.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "btf/check.h"
+
+#define FIELDS_MAX 11 /* in one struct, nested ones included */
+
+enum field_kind {
+	FIELD_NONE,
+	FIELD_SPIN_LOCK,
+	FIELD_RES_SPIN_LOCK,
+	FIELD_LIST_HEAD,
+	FIELD_LIST_NODE,
+	FIELD_RB_ROOT,
+	FIELD_RB_NODE,
+	FIELD_REFCOUNT,
+	FIELD_KPTR,
+};
+
+#define BIT(kind) (1u << (kind))
+#define LOCKS (BIT(FIELD_SPIN_LOCK) | BIT(FIELD_RES_SPIN_LOCK))
+#define ROOTS (BIT(FIELD_LIST_HEAD) | BIT(FIELD_RB_ROOT))
+#define NODES (BIT(FIELD_LIST_NODE) | BIT(FIELD_RB_NODE))
+#define REPEATABLE (ROOTS | BIT(FIELD_KPTR)) /* may be elements of an array */
+
+static const struct {
+	const char *name;
+	u32 size, align;
+} rows[] = {
+	[FIELD_SPIN_LOCK] = {"bpf_spin_lock", 4, 4},
+	[FIELD_RES_SPIN_LOCK] = {"bpf_res_spin_lock", 4, 4},
+	[FIELD_LIST_HEAD] = {"bpf_list_head", 16, 8},
+	[FIELD_LIST_NODE] = {"bpf_list_node", 24, 8},
+	[FIELD_RB_ROOT] = {"bpf_rb_root", 16, 8},
+	[FIELD_RB_NODE] = {"bpf_rb_node", 32, 8},
+	[FIELD_REFCOUNT] = {"bpf_refcount", 4, 4},
+	[FIELD_KPTR] = {"", 8, 8},
+};
+
+struct field {
+	enum field_kind kind;
+	u32 offset;
+	u32 node_struct;       /* of a root: what it holds, */
+	const char *node_name; /* and by which member */
+};
+
+/*
+ * What a walk over one struct has found so far. barren[] remembers for all walks which structs
+ * have no field, by the levels of structs inside them, so that no walk repeats itself.
+ */
+struct fields {
+	const struct btf *btf;
+	u8 *barren;
+	u32 deepest; /* level reached */
+	struct field list[FIELDS_MAX];
+	u32 count;
+};
+
+static bool is_kind(const struct btf_type *t, u32 number)
+{
+	return BTF_INFO_KIND(t->info) == number;
+}
+
+static const char *name_of(const struct btf *btf, const struct btf_type *t)
+{
+	return btf_name(btf, t->name_off);
+}
+
+static u32 bit_offset(const struct btf_type *t, const struct btf_member *member)
+{
+	return BTF_INFO_KFLAG(t->info) ? BTF_MEMBER_BIT_OFFSET(member->offset) : member->offset;
+}
+
+static const struct btf_member *members_of(const struct btf_type *t)
+{
+	return (const struct btf_member *)(t + 1);
+}
+
+/* 1 for a pointer to a struct that is tagged as a kernel object, 0 for other types, -EINVAL. */
+static int is_kptr(const struct btf *btf, const struct btf_type *t)
+{
+	const struct btf_type *tag;
+	const char *word;
+
+	if (is_kind(t, BTF_KIND_VOLATILE))
+		t = btf->types[t->type];
+	if (!is_kind(t, BTF_KIND_PTR))
+		return 0;
+	tag = btf->types[t->type];
+	if (!is_kind(tag, BTF_KIND_TYPE_TAG) || BTF_INFO_KFLAG(tag->info))
+		return 0;
+	if (is_kind(btf->types[tag->type], BTF_KIND_TYPE_TAG))
+		return -EINVAL;
+	word = name_of(btf, tag);
+	if (!strcmp(word, "uptr"))
+		return 0;
+	if (strcmp(word, "kptr") && strcmp(word, "kptr_untrusted") && strcmp(word, "percpu_kptr"))
+		return -EINVAL;
+	t = btf_resolve(btf, tag->type);
+	return t && is_kind(t, BTF_KIND_STRUCT) ? 1 : -EINVAL;
+}
+
+/* The name decides, also of a type that then turns out not to be the struct of that name. */
+static enum field_kind field_kind(const struct btf *btf, const struct btf_type *t)
+{
+	const char *name = name_of(btf, t);
+
+	for (u32 i = FIELD_SPIN_LOCK; i < FIELD_KPTR; i++)
+		if (!strcmp(name, rows[i].name))
+			return i;
+	return is_kind(t, BTF_KIND_STRUCT) ? FIELD_NONE : FIELD_KPTR;
+}
+
+static u32 find_struct(const struct btf *btf, const char *name, size_t len)
+{
+	for (u32 id = 1; id < btf->nr_types; id++)
+		if (is_kind(btf->types[id], BTF_KIND_STRUCT) &&
+		    !strncmp(name_of(btf, btf->types[id]), name, len) &&
+		    !name_of(btf, btf->types[id])[len])
+			return id;
+	return 0;
+}
+
+/* The one tag "contains:..." of a member, behind the colon; NULL for none or several. */
+static const char *contains_tag(const struct btf *btf, u32 id, u32 index)
+{
+	static const char prefix[] = "contains:";
+	const char *found = NULL;
+
+	for (u32 i = 1; i < btf->nr_types; i++) {
+		const struct btf_type *t = btf->types[i];
+		const char *name = name_of(btf, t);
+
+		if (!is_kind(t, BTF_KIND_DECL_TAG) || t->type != id ||
+		    ((const struct btf_decl_tag *)(t + 1))->component_idx != (s32)index ||
+		    strncmp(name, prefix, sizeof(prefix) - 1))
+			continue;
+		if (found)
+			return NULL;
+		found = name + sizeof(prefix) - 1;
+	}
+	return found;
+}
+
+static int find_root(const struct btf *btf, u32 id, u32 index, struct field *field)
+{
+	const char *tag = contains_tag(btf, id, index), *colon;
+
+	colon = tag ? strchr(tag, ':') : NULL;
+	if (!colon)
+		return -EINVAL;
+	field->node_struct = find_struct(btf, tag, (size_t)(colon - tag));
+	if (!field->node_struct)
+		return -ENOENT;
+	field->node_name = colon + 1;
+	return *field->node_name ? 1 : -EINVAL;
+}
+
+/* 1 if a member of this type is such a field indeed, 0 if not, or -errno. */
+static int find_field(const struct btf *btf, u32 id, u32 index, const struct btf_type *t,
+		      struct field *field)
+{
+	if (field->kind == FIELD_KPTR)
+		return is_kptr(btf, t);
+	if (!is_kind(t, BTF_KIND_STRUCT) || t->size != rows[field->kind].size)
+		return 0;
+	return BIT(field->kind) & ROOTS ? find_root(btf, id, index, field) : 1;
+}
+
+/* The fields found since first stand in an element that occurs times over. */
+static int repeat_fields(struct fields *found, u32 first, u32 times, u32 stride)
+{
+	u32 count = found->count - first;
+
+	if (times <= 1 || !count)
+		return 0;
+	for (u32 i = first; i < found->count; i++)
+		if (!(BIT(found->list[i].kind) & REPEATABLE))
+			return -EINVAL;
+	if ((u64)count * times > FIELDS_MAX - first)
+		return -E2BIG;
+	for (u32 i = first + count; i < first + count * times; i++) {
+		found->list[i] = found->list[i - count];
+		found->list[i].offset += stride;
+	}
+	found->count = first + count * times;
+	return 0;
+}
+
+static int find_fields(struct fields *found, u32 id, u32 offset, u32 level);
+
+/* Member index of struct id. seen: kinds of lock met before in this struct. */
+static int find_in_member(struct fields *found, u32 id, u32 index, u32 offset, u32 level, u32 *seen)
+{
+	const struct btf *btf = found->btf;
+	const struct btf_member *member = members_of(btf->types[id]) + index;
+	struct field field = {.offset = offset + bit_offset(btf->types[id], member) / 8};
+	u32 type = member->type, times = 1, first = found->count, depth;
+	const struct btf_type *t = btf->types[type];
+	int err;
+
+	for (depth = 0; depth < BTF_DEPTH_MAX && is_kind(t, BTF_KIND_ARRAY); depth++) {
+		times *= ((const struct btf_array *)(t + 1))->nelems;
+		type = ((const struct btf_array *)(t + 1))->type;
+		t = btf->types[type];
+	}
+	if (depth == BTF_DEPTH_MAX)
+		return -E2BIG;
+	if (!times)
+		return 0;
+	field.kind = field_kind(btf, t);
+	if (field.kind == FIELD_NONE) {
+		err = find_fields(found, type, field.offset, level + 1);
+		return err ? err : repeat_fields(found, first, times, t->size);
+	}
+	if (*seen & LOCKS & BIT(field.kind))
+		return -E2BIG;
+	*seen |= BIT(field.kind);
+	if ((field.offset - offset) % rows[field.kind].align)
+		return 0;
+	err = find_field(btf, id, index, t, &field);
+	if (err <= 0)
+		return err;
+	if (found->count == FIELDS_MAX)
+		return -E2BIG;
+	found->list[found->count++] = field;
+	return repeat_fields(found, first, times, rows[field.kind].size);
+}
+
+static int find_fields(struct fields *found, u32 id, u32 offset, u32 level)
+{
+	const struct btf_type *t = found->btf->types[id];
+	u32 first = found->count, seen = 0, deepest = found->deepest;
+	int err = 0;
+
+	if (level + MAX(found->barren[id], 1) > BTF_DEPTH_MAX)
+		return -E2BIG;
+	found->deepest = level;
+	if (found->barren[id]) {
+		found->deepest += found->barren[id] - 1u;
+		goto out;
+	}
+	for (u32 i = 0; !err && i < BTF_INFO_VLEN(t->info); i++) {
+		if (bit_offset(t, members_of(t) + i) % 8)
+			return -EINVAL;
+		err = find_in_member(found, id, i, offset, level, &seen);
+	}
+	if (!err && found->count == first)
+		found->barren[id] = (u8)(found->deepest - level + 1);
+out:
+	found->deepest = MAX(found->deepest, deepest);
+	return err;
+}
+
+/* A root's node: exactly one member of that name, a node of the right sort, aligned. */
+static int check_root(const struct btf *btf, const struct field *root)
+{
+	const struct btf_type *t = btf->types[root->node_struct];
+	u32 node = root->kind == FIELD_LIST_HEAD ? FIELD_LIST_NODE : FIELD_RB_NODE;
+	bool found = false;
+
+	for (u32 i = 0; i < BTF_INFO_VLEN(t->info); i++) {
+		const struct btf_member *member = members_of(t) + i;
+		const struct btf_type *type = btf->types[member->type];
+
+		if (strcmp(btf_name(btf, member->name_off), root->node_name))
+			continue;
+		if (found || !is_kind(type, BTF_KIND_STRUCT) ||
+		    strcmp(name_of(btf, type), rows[node].name) ||
+		    bit_offset(t, member) % (rows[node].align * 8))
+			return -EINVAL;
+		found = true;
+	}
+	return found ? 0 : -ENOENT;
+}
+
+/* Fills *mask with the kinds of field in a struct that has special members. */
+static int check_struct_fields(const struct btf *btf, u32 id, u32 *mask, u8 *barren)
+{
+	struct fields found = {.btf = btf, .barren = barren};
+	u32 end = 0;
+	int err;
+
+	err = find_fields(&found, id, 0, 0);
+	if (err)
+		return err;
+	for (u32 i = 0; i < found.count; i++) {
+		const struct field *field = &found.list[i];
+
+		if (field->offset < end)
+			return -EEXIST;
+		end = field->offset + rows[field->kind].size;
+		*mask |= BIT(field->kind);
+		err = BIT(field->kind) & ROOTS ? check_root(btf, field) : 0;
+		if (err)
+			return err;
+	}
+	if (!found.count)
+		return -EFAULT;
+	if ((*mask & LOCKS) == LOCKS || (*mask & ROOTS && !(*mask & LOCKS)) ||
+	    ((*mask & NODES) == NODES && !(*mask & BIT(FIELD_REFCOUNT))))
+		return -EINVAL;
+	return 0;
+}
+
+/* What a root holds must be known, and what is itself held may not hold a further holder. */
+static int check_ownership(const struct btf *btf, u32 id, const u32 *masks, u8 *barren)
+{
+	struct fields found = {.btf = btf, .barren = barren};
+	int err;
+
+	if (!(masks[id] & ROOTS))
+		return 0;
+	err = find_fields(&found, id, 0, 0);
+	for (u32 i = 0; !err && i < found.count; i++) {
+		if (!(BIT(found.list[i].kind) & ROOTS))
+			continue;
+		if (!masks[found.list[i].node_struct])
+			err = -EFAULT;
+		else if (masks[id] & NODES && masks[found.list[i].node_struct] & ROOTS)
+			err = -ELOOP;
+	}
+	return err;
+}
+
+/* The types whose members make a struct worth a look, one bit each; false if there are none. */
+static bool mark_special(const struct btf *btf, u8 *special)
+{
+	bool any = false;
+
+	for (u32 i = FIELD_SPIN_LOCK; i < FIELD_KPTR; i++) {
+		u32 id = i == FIELD_RES_SPIN_LOCK
+				 ? 0
+				 : find_struct(btf, rows[i].name, strlen(rows[i].name));
+
+		special[id] = id != 0;
+		any |= id != 0;
+	}
+	for (u32 id = 1; id < btf->nr_types; id++) {
+		if (is_kptr(btf, btf->types[id]) != 1)
+			continue;
+		special[id] = true;
+		any = true;
+	}
+	return any;
+}
+
+static bool has_special_member(const struct btf_type *t, const u8 *special)
+{
+	if (!is_kind(t, BTF_KIND_STRUCT))
+		return false;
+	for (u32 i = 0; i < BTF_INFO_VLEN(t->info); i++)
+		if (special[members_of(t)[i].type])
+			return true;
+	return false;
+}
+
+static int check_marked(const struct btf *btf, const u8 *special, u32 *masks, u8 *barren)
+{
+	int err = 0;
+
+	for (u32 id = 1; !err && id < btf->nr_types; id++)
+		if (has_special_member(btf->types[id], special))
+			err = check_struct_fields(btf, id, &masks[id], barren);
+	for (u32 id = 1; !err && id < btf->nr_types; id++)
+		err = check_ownership(btf, id, masks, barren);
+	return err;
+}
+
+int check_fields(const struct btf *btf)
+{
+	u8 *special = calloc(btf->nr_types, 1), *barren = calloc(btf->nr_types, 1);
+	u32 *masks = calloc(btf->nr_types, sizeof(*masks));
+	int err = special && barren && masks ? 0 : -ENOMEM;
+
+	if (!err && mark_special(btf, special))
+		err = check_marked(btf, special, masks, barren);
+	free(special);
+	free(barren);
+	free(masks);
+	return err;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * bpf.c: the door. Owns the rules that hold for every command: size and tail of the attribute,
+ * unused fields, dispatch by commands.def, and the account of what was served and refused.
+ * Knows no command by name.
+ */
+#include "cmd/bpf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/log.h"
+#include "btf/btf_object.h"
+#include "cmd/internal.h"
+#include "maps/map.h"
+#include "object/realm.h"
+#include "vm/prog.h"
+
+struct command {
+	const char *name;
+	cmd_handler handler; /* NULL: absent */
+	u32 last_used;
+	int error; /* of an absent command */
+	const char *reason;
+};
+
+static const struct command commands[] = {
+#define CMD(number, name, last_used, handler) [number] = {#name, handler, last_used, 0, NULL},
+#define CMD_ABSENT(number, name, last_used, error, reason)                                         \
+	[number] = {#name, NULL, last_used, error, reason},
+#include "cmd/commands.def"
+#undef CMD
+#undef CMD_ABSENT
+};
+
+/* For the summary of `userbpf run -v`; exact enough without atomics on the hot path. */
+static struct {
+	u32 served, failed;
+	bool told; /* the reason of an absent command is given once */
+} account[ARRAY_SIZE(commands)];
+
+/* Reads the attribute: zero-extended to what 6.18 knows; a longer one must have a zero tail. */
+static int read_attr(struct call *call)
+{
+	u8 tail[PAGE_BYTES];
+	u32 known = MIN(call->size, UAPI_ATTR_BYTES), rest = call->size - known;
+	int err;
+
+	if (call->size > PAGE_BYTES)
+		return -E2BIG;
+	err = user_read(&call->attr, call->user, known);
+	if (err || !rest)
+		return err;
+	err = user_read(tail, call->user + known, rest);
+	if (err)
+		return err;
+	for (u32 i = 0; i < rest; i++)
+		if (tail[i])
+			return -E2BIG;
+	return 0;
+}
+
+static bool unused_is_zero(const union cmd_attr *attr, u32 last_used)
+{
+	for (u32 i = last_used; i < UAPI_ATTR_BYTES; i++)
+		if (attr->bytes[i])
+			return false;
+	return true;
+}
+
+static cold void log_absent(const struct command *command, u32 cmd)
+{
+	if (account[cmd].told)
+		return;
+	account[cmd].told = true;
+	log_line(LOG_REFUSED, "BPF_%s: %s (errno %d)", command->name, command->reason,
+		 command->error);
+}
+
+static cold void log_call(const struct command *command, long result)
+{
+	if (result >= 0)
+		log_line(LOG_CALLS, "BPF_%s = %ld", command->name, result);
+	else
+		log_line(LOG_CALLS, "BPF_%s = -1 errno %ld", command->name, -result);
+}
+
+static long dispatch(u32 cmd, struct call *call)
+{
+	const struct command *command = &commands[cmd];
+
+	if (!unused_is_zero(&call->attr, command->last_used))
+		return -EINVAL;
+	if (!command->handler) {
+		log_absent(command, cmd);
+		return -command->error;
+	}
+	return command->handler(call);
+}
+
+long bpf_call(int cmd, u64 attr, u32 size)
+{
+	struct call call = {.user = attr, .size = size};
+	long result;
+	int err;
+
+	err = read_attr(&call);
+	if (err)
+		return err;
+	if (cmd < 0 || (size_t)cmd >= ARRAY_SIZE(commands))
+		return -EINVAL;
+	err = bpf_init();
+	if (err)
+		return err;
+	result = dispatch((u32)cmd, &call);
+	if (result < 0)
+		account[cmd].failed++;
+	else
+		account[cmd].served++;
+	if (unlikely(log_enabled(LOG_CALLS)))
+		log_call(&commands[cmd], result);
+	return result;
+}
+
+/* Cold path */
+
+int bpf_init(void)
+{
+	static int registered;
+
+	if (unlikely(!load_acquire(&registered))) {
+		object_register(&map_object_type);
+		object_register(&prog_object_type);
+		object_register(&btf_object_type);
+		store_release(&registered, 1); /* idempotent: two threads may do the same */
+	}
+	return realm_open();
+}
+
+const char *bpf_cmd_name(int cmd)
+{
+	return cmd >= 0 && (size_t)cmd < ARRAY_SIZE(commands) ? commands[cmd].name : NULL;
+}
+
+void bpf_log_summary(void)
+{
+	char line[1024];
+	size_t at = 0;
+
+	for (u32 i = 0; i < ARRAY_SIZE(commands) && at < sizeof(line) - 80; i++) {
+		if (!account[i].served && !account[i].failed)
+			continue;
+		at += (size_t)snprintf(line + at, sizeof(line) - at, "%s%s %u", at ? ", " : "",
+				       commands[i].name, account[i].served);
+		if (account[i].failed)
+			at += (size_t)snprintf(line + at, sizeof(line) - at, " (%u failed)",
+					       account[i].failed);
+	}
+	if (at)
+		log_line(LOG_REFUSED, "served: %s", line);
+}

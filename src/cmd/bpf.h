@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * bpf.h: the system call. Everything in src/entry comes in here.
+ */
+#ifndef CMD_BPF_H
+#define CMD_BPF_H
+
+#include "base/compiler.h"
+
+/*
+ * bpf(2): a result >= 0, or -errno. attr is application memory and may be anything. Any thread,
+ * any process of the realm, also from signal handlers.
+ */
+long bpf_call(int cmd, u64 attr, u32 size);
+
+/* Opens the realm and registers the object types; bpf_call() does it when needed. 0 or -errno. */
+int bpf_init(void);
+
+/* Name of a command ("MAP_CREATE"), or NULL. */
+const char *bpf_cmd_name(int cmd);
+
+/*
+ * What the kernel would say to mmap(2) of a descriptor. 1: not one of our objects, ask the kernel;
+ * 0: allowed, ask the kernel; -errno: refused.
+ */
+int bpf_mmap_check(int fd, u64 offset, u64 len, int prot, int flags);
+/* "anon_inode:bpf-map" and so on for a descriptor of ours; NULL otherwise. */
+const char *bpf_fd_name(int fd);
+/* Fills text with what /proc/self/fdinfo shows for a descriptor of ours. Length, or -EINVAL. */
+int bpf_fdinfo(int fd, char *text, size_t size);
+/* One line with the commands this process was served and refused; for `userbpf run -v`. */
+void bpf_log_summary(void);
+/* True when epoll, poll and select must treat fd as a map (never readable, always POLLERR). */
+bool bpf_fd_is_object(int fd);
+
+#endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * fd.c: what file operations on a descriptor of ours must say: mmap, readlink, fdinfo, poll.
+ * Called by the interposers in src/entry, most often for descriptors that are none of ours.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "cmd/bpf.h"
+#include "maps/map.h"
+#include "object/object.h"
+#include "vm/prog.h"
+
+static struct object *object_behind(int fd, enum object_access *access)
+{
+	struct object *object;
+
+	if (bpf_init() || object_from_fd(fd, 0, &object, access))
+		return NULL;
+	return object;
+}
+
+static int map_mmap_check(struct map *map, enum object_access access, u64 offset, u64 len, int prot,
+			  int flags)
+{
+	bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
+
+	/* First what holds for any file, then what holds for any map. */
+	if (!(access & OBJECT_READ) || (shared && prot & PROT_WRITE && !(access & OBJECT_WRITE)))
+		return -EACCES;
+	if (!map->ops->mmap_check)
+		return -ENOTSUPP;
+	if (!shared || access != OBJECT_READ_WRITE)
+		return -EINVAL;
+	if (prot & PROT_EXEC)
+		return -EPERM;
+	return map->ops->mmap_check(map, offset, len, prot);
+}
+
+int bpf_mmap_check(int fd, u64 offset, u64 len, int prot, int flags)
+{
+	enum object_access access;
+	struct object *object;
+	int err = -ENODEV;
+
+	if (flags & MAP_ANONYMOUS)
+		return 1;
+	object = object_behind(fd, &access);
+	if (!object)
+		return 1;
+	if (object->type->kind == OBJECT_MAP)
+		err = map_mmap_check(map_of(object), access, offset, len, prot, flags);
+	object_put(object);
+	return err;
+}
+
+bool bpf_fd_is_object(int fd)
+{
+	struct object *object = object_behind(fd, NULL);
+
+	if (object)
+		object_put(object);
+	return object;
+}
+
+const char *bpf_fd_name(int fd)
+{
+	static const char *const names[] = {
+		[OBJECT_MAP] = "anon_inode:bpf-map",
+		[OBJECT_PROG] = "anon_inode:bpf-prog",
+		[OBJECT_BTF] = "anon_inode:btf",
+		[OBJECT_LINK] = "anon_inode:bpf-link",
+	};
+	struct object *object = object_behind(fd, NULL);
+	const char *name;
+
+	if (!object)
+		return NULL;
+	name = names[object->type->kind];
+	object_put(object);
+	return name;
+}
+
+static int map_fdinfo(const struct map *map, char *text, size_t size)
+{
+	const struct map_header *h = map->header;
+
+	return snprintf(text, size,
+			"map_type:\t%u\nkey_size:\t%u\nvalue_size:\t%u\nmax_entries:\t%u\n"
+			"map_flags:\t0x%x\nmap_extra:\t0x%llx\nmemlock:\t%llu\nmap_id:\t%u\n"
+			"frozen:\t%u\n",
+			h->type, h->key_size, h->value_size, h->max_entries, h->flags,
+			(unsigned long long)h->extra, (unsigned long long)h->memlock,
+			map->object.id, h->frozen);
+}
+
+static int prog_fdinfo(const struct prog *prog, char *text, size_t size)
+{
+	const struct prog_header *h = prog->header;
+	int at = snprintf(text, size, "prog_type:\t%u\nprog_jited:\t0\nprog_tag:\t", h->type);
+
+	for (size_t i = 0; i < sizeof(h->tag); i++)
+		at += snprintf(text + at, size - (size_t)at, "%02x", h->tag[i]);
+	return at + snprintf(text + at, size - (size_t)at,
+			     "\nmemlock:\t%zu\nprog_id:\t%u\nrun_time_ns:\t%llu\nrun_cnt:\t%llu\n"
+			     "recursion_misses:\t0\nverified_insns:\t%u\n",
+			     prog->object.region.size, prog->object.id,
+			     (unsigned long long)h->run_time_ns, (unsigned long long)h->run_cnt,
+			     h->verified_insns);
+}
+
+int bpf_fdinfo(int fd, char *text, size_t size)
+{
+	enum object_access access;
+	struct object *object;
+	int at;
+
+	if (size < 1024)
+		return -EINVAL;
+	object = object_behind(fd, &access);
+	if (!object)
+		return -EINVAL;
+	at = snprintf(text, size, "pos:\t0\nflags:\t0200000%u\nmnt_id:\t15\nino:\t%u\n",
+		      access == OBJECT_READ_WRITE ? 2 : access == OBJECT_WRITE, object->id);
+	if (object->type->kind == OBJECT_MAP)
+		at += map_fdinfo(map_of(object), text + at, size - (size_t)at);
+	else if (object->type->kind == OBJECT_PROG)
+		at += prog_fdinfo(prog_of(object), text + at, size - (size_t)at);
+	else if (object->type->kind == OBJECT_BTF)
+		at += snprintf(text + at, size - (size_t)at, "btf_id:\t%u\n", object->id);
+	object_put(object);
+	return at;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * map_cmds.c: creation and the element commands of maps. Owns the order of the kernel's checks and
+ * the copying between the application and buffers of ours; what an operation means belongs to the
+ * map's type.
+ */
+#include <linux/btf.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "btf/btf_object.h"
+#include "cmd/internal.h"
+#include "cmd/map_ref.h"
+#include "maps/map.h"
+
+int map_ref_get(struct map_ref *ref, int fd, enum object_access needs)
+{
+	struct object *object;
+	enum object_access has;
+	int err;
+
+	err = object_from_fd(fd, OBJECT_MAP, &object, &has);
+	if (err)
+		return err;
+	ref->map = map_of(object);
+	err = map_check_access(ref->map, has, needs);
+	if (err)
+		object_put(object);
+	return err;
+}
+
+void map_ref_put(struct map_ref *ref)
+{
+	object_put(&ref->map->object);
+}
+
+int elem_buffer_init(struct elem_buffer *buffer, const struct map *map, bool with_value)
+{
+	size_t key = ROUND_UP((size_t)map->key_size, 8);
+	size_t value = with_value ? map_user_value_size(map) : 0;
+
+	buffer->heap = NULL;
+	buffer->key = buffer->local;
+	if (key + value > sizeof(buffer->local)) {
+		buffer->heap = malloc(key + value);
+		if (!buffer->heap)
+			return -ENOMEM;
+		buffer->key = buffer->heap;
+	}
+	buffer->value = buffer->key + key;
+	return 0;
+}
+
+void elem_buffer_free(struct elem_buffer *buffer)
+{
+	free(buffer->heap);
+}
+
+int elem_read_key(struct elem_buffer *buffer, const struct map *map, u64 user)
+{
+	if (map->ops->traits & MAP_KEYLESS)
+		return user ? -EINVAL : 0;
+	return user_read(buffer->key, user, map->key_size);
+}
+
+/* BPF_F_LOCK needs a lock in the value; no type has one yet. */
+static int check_lock_flag(u64 flags)
+{
+	return flags & BPF_F_LOCK ? -EINVAL : 0;
+}
+
+/*
+ * Resolves a map reference, the element buffer and the key: the common beginning of the element
+ * commands. On success elem_end() releases all.
+ */
+static int elem_begin(struct map_ref *ref, struct elem_buffer *buffer, const union bpf_attr *attr,
+		      enum object_access needs, u64 lock_flags, bool with_value)
+{
+	int err = map_ref_get(ref, (int)attr->map_fd, needs);
+
+	if (err)
+		return err;
+	err = check_lock_flag(lock_flags);
+	if (err)
+		goto put_map;
+	err = elem_buffer_init(buffer, ref->map, with_value);
+	if (err)
+		goto put_map;
+	err = elem_read_key(buffer, ref->map, attr->key);
+	if (!err)
+		return 0;
+	elem_buffer_free(buffer);
+put_map:
+	map_ref_put(ref);
+	return err;
+}
+
+static void elem_end(struct map_ref *ref, struct elem_buffer *buffer)
+{
+	elem_buffer_free(buffer);
+	map_ref_put(ref);
+}
+
+long cmd_map_lookup_elem(struct call *call)
+{
+	const union bpf_attr *attr = &call->attr.a;
+	struct elem_buffer buffer;
+	struct map_ref ref;
+	int err;
+
+	if (attr->flags & ~(u64)BPF_F_LOCK)
+		return -EINVAL;
+	err = elem_begin(&ref, &buffer, attr, OBJECT_READ, attr->flags, true);
+	if (err)
+		return err;
+	err = map_copy_value(ref.map, buffer.key, buffer.value);
+	if (!err)
+		err = user_write(attr->value, buffer.value, map_user_value_size(ref.map));
+	elem_end(&ref, &buffer);
+	return err;
+}
+
+long cmd_map_update_elem(struct call *call)
+{
+	const union bpf_attr *attr = &call->attr.a;
+	struct elem_buffer buffer;
+	struct map_ref ref;
+	int err;
+
+	err = elem_begin(&ref, &buffer, attr, OBJECT_WRITE, attr->flags, true);
+	if (err)
+		return err;
+	err = user_read(buffer.value, attr->value, map_user_value_size(ref.map));
+	if (!err)
+		err = map_update_user(ref.map, buffer.key, buffer.value, attr->flags);
+	elem_end(&ref, &buffer);
+	return err;
+}
+
+long cmd_map_delete_elem(struct call *call)
+{
+	struct elem_buffer buffer;
+	struct map_ref ref;
+	int err;
+
+	err = elem_begin(&ref, &buffer, &call->attr.a, OBJECT_WRITE, 0, false);
+	if (err)
+		return err;
+	err = map_delete(ref.map, buffer.key);
+	elem_end(&ref, &buffer);
+	return err;
+}
+
+long cmd_map_lookup_and_delete_elem(struct call *call)
+{
+	const union bpf_attr *attr = &call->attr.a;
+	struct elem_buffer buffer;
+	struct map_ref ref;
+	int err;
+
+	if (attr->flags & ~(u64)BPF_F_LOCK)
+		return -EINVAL;
+	err = elem_begin(&ref, &buffer, attr, OBJECT_READ_WRITE, attr->flags, true);
+	if (err)
+		return err;
+	err = map_lookup_and_delete(ref.map, buffer.key, buffer.value);
+	if (!err)
+		err = user_write(attr->value, buffer.value, map_user_value_size(ref.map));
+	elem_end(&ref, &buffer);
+	return err;
+}
+
+long cmd_map_get_next_key(struct call *call)
+{
+	const union bpf_attr *attr = &call->attr.a;
+	struct elem_buffer buffer;
+	struct map_ref ref;
+	u8 *next;
+	int err;
+
+	err = map_ref_get(&ref, (int)attr->map_fd, OBJECT_READ);
+	if (err)
+		return err;
+	err = elem_buffer_init(&buffer, ref.map, false);
+	if (err)
+		goto put_map;
+	/* NULL asks for the first key, with or without keys in the type. */
+	err = attr->key ? elem_read_key(&buffer, ref.map, attr->key) : 0;
+	if (err)
+		goto free_buffer;
+	next = malloc(ref.map->key_size ? ref.map->key_size : 1);
+	err = next ? map_get_next_key(ref.map, attr->key ? buffer.key : NULL, next) : -ENOMEM;
+	if (!err)
+		err = user_write(attr->next_key, next, ref.map->key_size);
+	free(next);
+free_buffer:
+	elem_buffer_free(&buffer);
+put_map:
+	map_ref_put(&ref);
+	return err;
+}
+
+long cmd_map_freeze(struct call *call)
+{
+	struct map_ref ref;
+	int err = map_ref_get(&ref, (int)call->attr.a.map_fd, OBJECT_WRITE);
+
+	if (err)
+		return err;
+	err = map_freeze(ref.map);
+	map_ref_put(&ref);
+	return err;
+}
+
+/* The BTF of a map: looked at only when a type id is given. */
+static int read_btf(struct map_spec *spec, const union bpf_attr *attr)
+{
+	struct object *object;
+	int err;
+
+	if (!attr->btf_key_type_id && !attr->btf_value_type_id)
+		return 0;
+	if (!attr->btf_value_type_id && attr->btf_key_type_id)
+		return -EINVAL;
+	err = object_from_fd((int)attr->btf_fd, OBJECT_BTF, &object, NULL);
+	if (err)
+		return err;
+	spec->btf_object = object;
+	spec->btf = &btf_object_of(object)->btf;
+	spec->btf_key_type_id = attr->btf_key_type_id;
+	spec->btf_value_type_id = attr->btf_value_type_id;
+	return 0;
+}
+
+/* Attribute fields that only other features give a meaning to. */
+static int check_create_extras(const union cmd_attr *attr)
+{
+	u32 flags = attr->a.map_flags;
+
+	if (attr->map_create.excl_prog_hash ? attr->map_create.excl_prog_hash_size != 32
+					    : attr->map_create.excl_prog_hash_size != 0)
+		return -EINVAL;
+	if (attr->map_create.excl_prog_hash)
+		return -EOPNOTSUPP; /* exclusive maps: not served */
+	if (flags & (UAPI_F_VTYPE_BTF_OBJ_FD | UAPI_F_TOKEN_FD) ||
+	    attr->a.btf_vmlinux_value_type_id) /* only struct_ops maps have one */
+		return -EINVAL;
+	return 0;
+}
+
+long cmd_map_create(struct call *call)
+{
+	const union bpf_attr *attr = &call->attr.a;
+	char name[BPF_OBJ_NAME_LEN];
+	struct map_spec spec = {
+		.type = attr->map_type,
+		.key_size = attr->key_size,
+		.value_size = attr->value_size,
+		.max_entries = attr->max_entries,
+		.flags = attr->map_flags,
+		.numa_node = attr->numa_node,
+		.extra = attr->map_extra,
+		.ifindex = attr->map_ifindex,
+		.name = name,
+	};
+	int err;
+
+	err = cmd_object_name(name, attr->map_name);
+	if (!err)
+		err = check_create_extras(&call->attr);
+	if (!err)
+		err = read_btf(&spec, attr);
+	if (!err)
+		err = map_create(&spec);
+	if (spec.btf_object)
+		object_put(spec.btf_object);
+	return err;
+}

@@ -1,0 +1,1006 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * hash.c: HASH and PERCPU_HASH. Owns index, elements, stripe locks and their repair. Must not know
+ * programs, descriptors or attributes. LRU variants are to share the index and the elements.
+ *
+ * Index. A power of two of 64-byte buckets, each 7 slots {tag, element index + 1} and one word
+ * {overflow count, distance}. A key's hash chooses its home bucket; when that is full the element
+ * goes into a following bucket, and the home counts it and how far away the farthest may be. Of at
+ * least 7 slots for 4 elements some are always free. An element lies in exactly one slot for its
+ * whole life (a replacement takes over the slot of the replaced), so a walk is a scan of the slots.
+ *
+ * Elements are type-stable: {state, generation, key, value}; values of PERCPU_HASH lie apart, one
+ * page-aligned area per CPU. The state word is the truth: free to insert, extra (free to replace
+ * with), or owned by a home bucket. Inserting takes a free element and deleting gives one back,
+ * replacing takes an extra one and gives an extra one back: so exactly max_entries elements fit,
+ * without a counter. A stripe holds one extra at most, and there is one for each.
+ *
+ * Synchronisation. Whatever belongs to a home bucket changes under the lock of its stripe only.
+ * Since other homes may want the same slot, an empty slot is taken by compare-and-swap from 0, an
+ * element by compare-and-swap of its state.
+ *
+ *                 lookup  walk  insert  replace  delete  in-place update
+ *     lookup        -      -      -        -       -        - (torn values, as in the kernel)
+ *     insert        -      -      S        S       S        S
+ *     replace       -      -      S        S       S        S
+ *     delete        -      -      S        S       S        S         S: excluded by stripe lock
+ *
+ * Why a lookup needs no lock. Hit: the slot word is read, the generation, and the slot word again:
+ * at that instant t the element was published, hence complete, with a generation not older than the
+ * one read. The key is compared, then the generation read once more: unchanged, so what was compared
+ * was the key published at t. A system call that copies the value checks the generation after that,
+ * too. Miss: a key that is present during the whole lookup lies in one slot during the whole
+ * lookup, with its tag, and inside the distance of its home, which is raised before the slot is
+ * filled and lowered after it was emptied. If the lookup did not see it, there was an instant at
+ * which the key was absent.
+ *
+ * Death of a process at any instruction. Before its first change a mutation writes into the stripe
+ * which elements it is going to touch and what becomes of those that end up in no slot. The next
+ * owner of the lock lets every such element that no slot of the home names go there, and counts the
+ * home's overflow anew. The one store (or compare-and-swap) to the slot is what decides. Before
+ * -E2BIG is returned, the stripes whose owner died are repaired, so that no element stays lost.
+ *
+ * BPF_F_NO_PREALLOC: index and bitmaps are there from the start (they are as large as the kernel's
+ * bucket table, which is allocated at creation too); elements are brought in by chunks and stay.
+ */
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdlib.h>
+
+#include "maps/hash.h"
+#include "maps/value.h"
+#include "shm/vcpu.h"
+
+#define MAX_STRIPES 128
+#define CHUNK_BYTES (64u << 10)
+
+static void *hash_lookup(struct map *map, const void *key)
+{
+	const struct hash *h = hash_of(map);
+	struct hit hit;
+
+	return likely(find_key(h, key, &hit)) ? element_value(h, hit.element) : NULL;
+}
+
+static void *percpu_hash_lookup_percpu(struct map *map, const void *key, u32 cpu)
+{
+	const struct hash *h = hash_of(map);
+	struct hit hit;
+
+	if (unlikely(cpu >= h->ncpus || !find_key(h, key, &hit)))
+		return NULL;
+	return cpu_value(h, hit.index, cpu);
+}
+
+static void *percpu_hash_lookup(struct map *map, const void *key)
+{
+	return percpu_hash_lookup_percpu(map, key, vcpu_current());
+}
+
+/* Locking and the journal. */
+
+static void stripe_repair(struct hash *h, struct stripe *stripe);
+
+static inline int stripe_lock(struct hash *h, struct stripe *stripe)
+{
+	int err = lock_acquire(&stripe->lock);
+
+	if (unlikely(err == LOCK_OWNER_DIED)) {
+		stripe_repair(h, stripe);
+		err = 0;
+	}
+	return err;
+}
+
+static inline struct stripe *stripe_of(const struct hash *h, u32 home)
+{
+	return &h->stripes[home & h->stripe_mask];
+}
+
+/* Elements that end up in no slot get this state. The store is the last one before any change. */
+static inline void journal_begin(struct stripe *stripe, u32 state, u32 home, u32 first, u32 second)
+{
+	store_release(&stripe->journal, 0); /* what follows must not be taken for the old entry */
+	store_relaxed(&stripe->home, home);
+	store_relaxed(&stripe->elements[0], first);
+	store_relaxed(&stripe->elements[1], second);
+	store_release(&stripe->journal, state + 1);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* death comes between two instructions */
+}
+
+static inline void journal_end(struct stripe *stripe)
+{
+	store_release(&stripe->journal, 0);
+}
+
+/* Elements. */
+
+/* The bitmap had it marked, but the element is not free. */
+static cold void unmark(struct hash *h, u32 index)
+{
+	slots_mark_used(&h->free, index);
+	if (load_ordered(&element_at(h, index)->state) == STATE_FREE) /* freed meanwhile */
+		slots_mark_free(&h->free, index);
+}
+
+/* Takes a free element for a home, with the journal written. The index, or -ENOENT. */
+static inline s64 element_claim(struct hash *h, struct stripe *stripe, u32 home)
+{
+	struct element *element;
+	s64 index;
+	u32 found;
+
+	for (;;) {
+		index = slots_find(&h->free, &stripe->hint);
+		if (unlikely(index < 0 || index >= h->nr_elements))
+			return -ENOENT;
+		element = element_at(h, (u32)index);
+		journal_begin(stripe, STATE_FREE, home, (u32)index, NO_ELEMENT);
+		found = STATE_FREE;
+		if (likely(atomic_cas(&element->state, &found, STATE_OWNED | home)))
+			break;
+		unmark(h, (u32)index);
+	}
+	slots_mark_used(&h->free, (u32)index);
+	element_renew(element);
+	return index;
+}
+
+/* Gives an element back that no slot names any more. */
+static inline void element_free(struct hash *h, struct stripe *stripe, u32 index)
+{
+	store_release(&element_at(h, index)->state, STATE_FREE);
+	slots_mark_free(&h->free, index);
+	stripe->hint = index;
+}
+
+/* What an update brings: one value, the values of all CPUs, or that of the current one. */
+enum fill { FILL_VALUE, FILL_ALL_CPUS, FILL_THIS_CPU };
+
+INLINE void value_fill(const struct hash *h, u32 index, const void *value, enum fill fill,
+		       bool is_new)
+{
+	u32 cpu;
+
+	switch (fill) {
+	case FILL_VALUE:
+		value_write(element_value(h, element_at(h, index)), value, h->value_size);
+		return;
+	case FILL_ALL_CPUS:
+		for (cpu = 0; cpu < h->ncpus; cpu++)
+			value_write(cpu_value(h, index, cpu),
+				    (const u8 *)value + (size_t)cpu * h->value_stride,
+				    h->value_stride);
+		return;
+	case FILL_THIS_CPU:
+		for (cpu = 0; is_new && cpu < h->ncpus; cpu++)
+			value_zero(cpu_value(h, index, cpu), h->value_stride);
+		cpu = vcpu_current();
+		if (likely(cpu < h->ncpus))
+			value_write(cpu_value(h, index, cpu), value, h->value_size);
+		return;
+	}
+}
+
+/* Slots and overflow. The stripe of home is held. */
+
+static inline bool bucket_put(struct bucket *bucket, u64 word)
+{
+	u64 found;
+
+	for (u32 i = 0; i < BUCKET_SLOTS; i++) {
+		found = 0;
+		if (!load_relaxed(&bucket->slots[i]) && atomic_cas(&bucket->slots[i], &found, word))
+			return true;
+	}
+	return false;
+}
+
+static bool overflow_put(struct hash *h, u32 home, u64 word);
+static void overflow_drop(struct hash *h, u32 home);
+
+static inline bool is_in_home(const struct hash *h, u32 home, const u64 *slot)
+{
+	return (u64)((const u8 *)slot - (const u8 *)&h->buckets[home]) < sizeof(struct bucket);
+}
+
+/* Update and delete. */
+
+INLINE int insert_locked(struct hash *h, struct stripe *stripe, const struct target *target,
+			 const void *value, enum fill fill)
+{
+	const s64 index = element_claim(h, stripe, target->home);
+	u64 word = slot_word(target->tag, (u32)index);
+	int err = 0;
+
+	if (likely(index >= 0)) {
+		key_write(element_at(h, (u32)index), target->key, h->key_size);
+		value_fill(h, (u32)index, value, fill, true);
+		if (unlikely(!bucket_put(&h->buckets[target->home], word) &&
+			     !overflow_put(h, target->home, word))) {
+			element_free(h, stripe, (u32)index);
+			err = -E2BIG;
+		}
+	} else {
+		err = -E2BIG;
+	}
+	journal_end(stripe);
+	return err;
+}
+
+/* The new element is the stripe's spare one, and the old element becomes it. */
+static inline void replace_locked(struct hash *h, struct stripe *stripe,
+				  const struct target *target, const struct hit *old,
+				  const void *value)
+{
+	const u32 index = MIN(stripe->spare, h->nr_elements - 1);
+	struct element *element = element_at(h, index);
+
+	journal_begin(stripe, STATE_SPARE, target->home, index, old->index);
+	store_relaxed(&element->state, STATE_OWNED | target->home);
+	element_renew(element);
+	key_write(element, target->key, h->key_size);
+	value_fill(h, index, value, FILL_VALUE, true);
+	store_release(old->slot, slot_word(target->tag, index));
+	store_release(&old->element->state, STATE_SPARE);
+	store_relaxed(&stripe->spare, old->index);
+	journal_end(stripe);
+}
+
+static inline void remove_locked(struct hash *h, struct stripe *stripe, u32 home,
+				 const struct hit *hit)
+{
+	journal_begin(stripe, STATE_FREE, home, hit->index, NO_ELEMENT);
+	store_release(hit->slot, 0);
+	if (unlikely(!is_in_home(h, home, hit->slot)))
+		overflow_drop(h, home);
+	element_free(h, stripe, hit->index);
+	journal_end(stripe);
+}
+
+INLINE int update_locked(struct hash *h, struct stripe *stripe, const struct target *target,
+			 const void *value, u64 flags, enum fill fill)
+{
+	struct hit hit;
+
+	if (!find(h, target, &hit))
+		return unlikely(flags == BPF_EXIST)
+			       ? -ENOENT
+			       : insert_locked(h, stripe, target, value, fill);
+	if (unlikely(flags == BPF_NOEXIST))
+		return -EEXIST;
+	if (fill == FILL_VALUE)
+		replace_locked(h, stripe, target, &hit, value);
+	else
+		value_fill(h, hit.index, value, fill, false);
+	return 0;
+}
+
+static int make_room(struct hash *h, u32 populated, bool *tried);
+
+INLINE int update(struct map *map, const void *key, const void *value, u64 flags, enum fill fill)
+{
+	struct hash *h = hash_of(map);
+	const struct target target = target_of(h, key);
+	struct stripe *stripe = stripe_of(h, target.home);
+	bool tried = false;
+	u32 populated;
+	int err;
+
+	if (unlikely(flags > BPF_EXIST))
+		return -EINVAL;
+	do {
+		populated = load_acquire(&h->control->populated);
+		err = stripe_lock(h, stripe);
+		if (unlikely(err))
+			return err;
+		err = update_locked(h, stripe, &target, value, flags, fill);
+		lock_release(&stripe->lock);
+		if (likely(err != -E2BIG))
+			return err;
+		err = make_room(h, populated, &tried);
+	} while (!err);
+	return err;
+}
+
+static int hash_update(struct map *map, const void *key, const void *value, u64 flags)
+{
+	return update(map, key, value, flags, FILL_VALUE);
+}
+
+static int percpu_hash_update(struct map *map, const void *key, const void *value, u64 flags)
+{
+	return update(map, key, value, flags, FILL_THIS_CPU);
+}
+
+static int percpu_hash_update_user(struct map *map, const void *key, const void *value, u64 flags)
+{
+	return update(map, key, value, flags, FILL_ALL_CPUS);
+}
+
+static void copy_out(const struct hash *h, const struct hit *hit, void *value);
+
+/* value may be NULL: not wanted. */
+static inline int take(struct map *map, const void *key, void *value)
+{
+	struct hash *h = hash_of(map);
+	const struct target target = target_of(h, key);
+	struct stripe *stripe = stripe_of(h, target.home);
+	struct hit hit;
+	int err;
+
+	err = stripe_lock(h, stripe);
+	if (unlikely(err))
+		return err;
+	if (likely(find(h, &target, &hit))) {
+		if (value)
+			copy_out(h, &hit, value);
+		remove_locked(h, stripe, target.home, &hit);
+	} else {
+		err = -ENOENT;
+	}
+	lock_release(&stripe->lock);
+	return err;
+}
+
+static int hash_delete(struct map *map, const void *key)
+{
+	return take(map, key, NULL);
+}
+
+/* System call context */
+
+static void copy_out(const struct hash *h, const struct hit *hit, void *value)
+{
+	if (!h->values) {
+		value_read(value, element_value(h, hit->element), h->value_size);
+		return;
+	}
+	for (u32 cpu = 0; cpu < h->ncpus; cpu++)
+		value_read((u8 *)value + (size_t)cpu * h->value_stride,
+			   cpu_value(h, hit->index, cpu), h->value_stride);
+}
+
+static int hash_copy_value(struct map *map, const void *key, void *value)
+{
+	const struct hash *h = hash_of(map);
+	struct hit hit;
+
+	do {
+		if (!find_key(h, key, &hit))
+			return -ENOENT;
+		copy_out(h, &hit, value);
+	} while (unlikely(!hit_is_current(&hit)));
+	return 0;
+}
+
+static int hash_lookup_and_delete(struct map *map, const void *key, void *value)
+{
+	return take(map, key, value);
+}
+
+/* Copies what lies in a slot, value may be NULL. False: the slot is empty. */
+static bool slot_copy(const struct hash *h, u64 *slot, void *key, void *value)
+{
+	struct hit hit;
+
+	do {
+		if (!slot_read(h, slot, 0, &hit))
+			return false;
+		value_read(key, hit.element->key, h->key_size);
+		if (value)
+			copy_out(h, &hit, value);
+	} while (unlikely(!hit_is_current(&hit)));
+	return true;
+}
+
+static int hash_get_next_key(struct map *map, const void *key, void *next_key)
+{
+	const struct hash *h = hash_of(map);
+	struct hit hit;
+	u64 nr = 0;
+
+	if (key && find_key(h, key, &hit))
+		nr = slot_nr(h, hit.slot) + 1;
+	for (; nr < nr_slots(h); nr++)
+		if (slot_copy(h, slot_at(h, nr), next_key, NULL))
+			return 0;
+	return -ENOENT;
+}
+
+/* Copies and deletes what lies in a slot. 1, 0: the slot is empty, -EBUSY. */
+static int slot_take(struct hash *h, u64 *slot, void *key, void *value)
+{
+	struct stripe *stripe;
+	struct hit hit;
+	u32 state;
+	int taken = 0;
+
+	while (!taken && slot_read(h, slot, 0, &hit)) {
+		state = load_acquire(&hit.element->state);
+		stripe = stripe_of(h, state);
+		taken = stripe_lock(h, stripe);
+		if (taken)
+			break;
+		/* Under the lock of its home an element that is in a slot stays there. */
+		if (slot_index(load_acquire(slot)) == hit.index && state & STATE_OWNED &&
+		    load_acquire(&hit.element->state) == state) {
+			value_read(key, hit.element->key, h->key_size);
+			copy_out(h, &hit, value);
+			remove_locked(h, stripe, state & h->bucket_mask, &hit);
+			taken = 1;
+		}
+		lock_release(&stripe->lock);
+	}
+	return taken;
+}
+
+/* A cursor is the number of slots that have been passed. */
+static int hash_walk(struct map *map, u32 *cursor, void *keys, void *values, u32 *count,
+		     bool with_delete)
+{
+	struct hash *h = hash_of(map);
+	const u32 value_size = map_user_value_size(map), room = *count;
+	u64 nr = *cursor;
+	u32 done = 0;
+	int found = 0;
+
+	for (; found >= 0 && nr < nr_slots(h); nr++) {
+		u64 *slot = slot_at(h, nr);
+		void *key = (u8 *)keys + (size_t)done * h->key_size;
+		void *value = (u8 *)values + (size_t)done * value_size;
+
+		if (!load_relaxed(slot))
+			continue;
+		if (done == room)
+			break;
+		found = with_delete ? slot_take(h, slot, key, value)
+				    : slot_copy(h, slot, key, value);
+		done += found > 0;
+	}
+	*count = done;
+	*cursor = (u32)MIN(nr, nr_slots(h));
+	if (found < 0 && !done)
+		return found;
+	return nr < nr_slots(h) ? 0 : -ENOENT;
+}
+
+/* Cold path */
+
+static inline u64 overflow_word(u32 count, u32 distance)
+{
+	return count ? (u64)distance << 32 | count : 0;
+}
+
+static bool bucket_has_room(const struct bucket *bucket)
+{
+	for (u32 i = 0; i < BUCKET_SLOTS; i++)
+		if (!load_relaxed(&bucket->slots[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Puts the word into the nearest bucket with room, having raised the home's distance before. False
+ * only when the slots are not what they must be: almost half of them are free in a full map.
+ */
+static cold bool overflow_put(struct hash *h, u32 home, u64 word)
+{
+	u64 *overflow = &h->buckets[home].overflow;
+	const u32 count = (u32)*overflow + 1;
+	u32 distance = (u32)(*overflow >> 32);
+	struct bucket *bucket;
+
+	for (u64 step = 0; step < 4ull * h->bucket_mask; step++) {
+		const u32 d = (u32)(step % h->bucket_mask) + 1;
+
+		bucket = &h->buckets[(home + d) & h->bucket_mask];
+		if (!bucket_has_room(bucket))
+			continue;
+		distance = MAX(distance, d);
+		store_release(overflow, overflow_word(count, distance));
+		if (bucket_put(bucket, word))
+			return true;
+	}
+	store_release(overflow, overflow_word(count - 1, distance));
+	return false;
+}
+
+/* The slot has been emptied before. */
+static cold void overflow_drop(struct hash *h, u32 home)
+{
+	u64 *overflow = &h->buckets[home].overflow;
+
+	store_release(overflow, overflow_word((u32)*overflow - 1, (u32)(*overflow >> 32)));
+}
+
+/* Repair after a dead owner. The stripe is held. */
+
+static u32 overflow_distance(const struct hash *h, u32 home)
+{
+	return MIN((u32)(h->buckets[home].overflow >> 32), h->bucket_mask);
+}
+
+/* Elements of a home in its bucket d; index NO_ELEMENT counts all, else only that one. */
+static u32 count_in_bucket(const struct hash *h, u32 home, u32 d, u32 index)
+{
+	const struct bucket *bucket = &h->buckets[(home + d) & h->bucket_mask];
+	u32 count = 0, found;
+	u64 word;
+
+	for (u32 i = 0; i < BUCKET_SLOTS; i++) {
+		word = load_acquire(&bucket->slots[i]);
+		found = slot_index(word);
+		if (found < h->nr_elements && (index == NO_ELEMENT || index == found))
+			count += load_acquire(&element_at(h, found)->state) == (STATE_OWNED | home);
+	}
+	return count;
+}
+
+static bool is_in_slot(const struct hash *h, u32 home, u32 index)
+{
+	u32 count = 0;
+
+	for (u32 d = 0; d <= overflow_distance(h, home); d++)
+		count += count_in_bucket(h, home, d, index);
+	return count;
+}
+
+/*
+ * An element named by the journal. In a slot it stays; else it gets the journal's state. One that
+ * another home has taken meanwhile, or had before, is none of ours.
+ */
+static void element_settle(struct hash *h, struct stripe *stripe, u32 home, u32 index, u32 state)
+{
+	struct element *element = element_at(h, index);
+	u32 found = STATE_OWNED | home;
+
+	if (is_in_slot(h, home, index))
+		return;
+	atomic_cas(&element->state, &found, state);
+	found = load_ordered(&element->state);
+	if (state == STATE_FREE && found == STATE_FREE)
+		slots_mark_free(&h->free, index);
+	else if (state == STATE_SPARE && found == STATE_SPARE)
+		stripe->spare = index;
+}
+
+static cold void stripe_repair(struct hash *h, struct stripe *stripe)
+{
+	const u32 journal = load_acquire(&stripe->journal), home = stripe->home & h->bucket_mask;
+	u32 count = 0;
+
+	if (!journal)
+		return;
+	for (u32 i = 0; i < ARRAY_SIZE(stripe->elements); i++)
+		if (stripe->elements[i] < h->nr_elements)
+			element_settle(h, stripe, home, stripe->elements[i], journal - 1);
+	for (u32 d = 1; d <= overflow_distance(h, home); d++)
+		count += count_in_bucket(h, home, d, NO_ELEMENT);
+	store_release(&h->buckets[home].overflow,
+		      overflow_word(count, overflow_distance(h, home)));
+	journal_end(stripe);
+}
+
+/* True if there was something to repair. */
+static cold bool repair_orphans(struct hash *h)
+{
+	bool found = false;
+
+	for (u32 i = 0; i <= h->stripe_mask; i++) {
+		struct stripe *stripe = &h->stripes[i];
+
+		if (!lock_is_orphaned(&stripe->lock) || stripe_lock(h, stripe))
+			continue;
+		lock_release(&stripe->lock);
+		found = true;
+	}
+	return found;
+}
+
+/* BPF_F_NO_PREALLOC: elements are brought in as they are needed. */
+
+static cold int populate(const struct hash *h, const void *from, u64 bytes)
+{
+	return region_populate(h->region, (u64)((const u8 *)from - h->region->base), bytes);
+}
+
+static cold int elements_populate(const struct hash *h, u32 first, u32 count)
+{
+	int err = populate(h, element_at(h, first), (u64)count * h->element_stride);
+
+	for (u32 cpu = 0; !err && h->values && cpu < h->ncpus; cpu++)
+		err = populate(h, cpu_value(h, first, cpu), (u64)count * h->value_stride);
+	return err;
+}
+
+/* What one that died here had done already is done again; marks of used elements do no harm. */
+static cold int elements_grow(struct hash *h, u32 first)
+{
+	const u32 chunk = CHUNK_BYTES / MAX(h->element_stride, h->value_stride);
+	const u32 count = MIN(h->nr_elements - first, MAX(chunk, 1u));
+	int err = elements_populate(h, first, count);
+
+	if (err)
+		return err;
+	slots_mark_range_free(&h->free, first, count);
+	store_release(&h->control->populated, first + count);
+	return 0;
+}
+
+/*
+ * No free element was found when so many were populated. 0: try again; -E2BIG; -ENOMEM when the
+ * file system is full.
+ */
+static cold int make_room(struct hash *h, u32 populated, bool *tried)
+{
+	int err;
+
+	if (!*tried && repair_orphans(h)) {
+		*tried = true;
+		return 0;
+	}
+	if (populated >= h->nr_elements)
+		return -E2BIG;
+	err = lock_acquire(&h->control->grow);
+	if (err < 0)
+		return err;
+	err = h->control->populated == populated ? elements_grow(h, populated) : 0;
+	lock_release(&h->control->grow);
+	return err;
+}
+
+/* Creation */
+
+/* Where everything lies, from the start of the map's header. */
+struct hash_shape {
+	u32 nr_buckets, nr_stripes;
+	u32 nr_spares, nr_elements;
+	u32 element_stride, value_offset; /* value_offset: inside an element; 0 if they lie apart */
+	u64 stripes_at, slots_at, buckets_at, elements_at, values_at;
+	u64 cpu_stride;
+	u64 size;
+};
+
+static bool is_percpu(u32 type)
+{
+	return map_ops_of(type)->traits & MAP_PERCPU;
+}
+
+static u64 place(u64 *end, u64 bytes, u64 align)
+{
+	const u64 at = ROUND_UP(*end, align);
+
+	*end = at + bytes;
+	return at;
+}
+
+static u32 power_of_two_from(u32 n)
+{
+	return n > 1 ? 1u << (32 - __builtin_clz(n - 1)) : 1;
+}
+
+static cold void hash_shape(struct hash_shape *s, const struct map_spec *spec, u32 ncpus)
+{
+	const bool percpu = is_percpu(spec->type);
+	const u32 value_stride = ROUND_UP(spec->value_size, 8);
+	u64 end = sizeof(struct map_header) + sizeof(struct hash_control);
+
+	s->nr_buckets = power_of_two_from((spec->max_entries + 3) / 4);
+	s->nr_stripes = MIN(s->nr_buckets, MAX_STRIPES);
+	s->nr_spares = percpu ? 0 : s->nr_stripes;
+	s->nr_elements = spec->max_entries + s->nr_spares;
+	s->value_offset = (u32)sizeof(struct element) + ROUND_UP(spec->key_size, 8);
+	s->element_stride = s->value_offset + (percpu ? 0 : value_stride);
+	s->stripes_at = place(&end, s->nr_stripes * sizeof(struct stripe), 64);
+	s->slots_at = place(&end, slots_bytes(s->nr_elements), 64);
+	s->buckets_at = place(&end, s->nr_buckets * sizeof(struct bucket), 64);
+	s->elements_at = place(&end, (u64)s->nr_elements * s->element_stride, PAGE_BYTES);
+	s->cpu_stride = ROUND_UP((u64)s->nr_elements * value_stride, PAGE_BYTES);
+	s->values_at = percpu ? place(&end, ncpus * s->cpu_stride, PAGE_BYTES) : 0;
+	s->size = end;
+}
+
+/* The process-local part. */
+static cold void hash_connect(struct hash *h, const struct map *map)
+{
+	const struct map_spec spec = {.type = map->header->type,
+				      .key_size = map->key_size,
+				      .value_size = map->value_size,
+				      .max_entries = map->max_entries};
+	u8 *base = (u8 *)map->header;
+	struct hash_shape s;
+
+	hash_shape(&s, &spec, map->ncpus);
+	*h = (struct hash){
+		.control = map->private,
+		.buckets = (struct bucket *)(void *)(base + s.buckets_at),
+		.elements = base + s.elements_at,
+		.stripes = (struct stripe *)(void *)(base + s.stripes_at),
+		.values = s.values_at ? base + s.values_at : NULL,
+		.seed = map->header->seed,
+		.bucket_mask = s.nr_buckets - 1,
+		.stripe_mask = s.nr_stripes - 1,
+		.key_size = map->key_size,
+		.value_size = map->value_size,
+		.value_offset = s.value_offset,
+		.element_stride = s.element_stride,
+		.value_stride = map->value_stride,
+		.cpu_stride = s.cpu_stride,
+		.ncpus = map->ncpus,
+		.nr_elements = s.nr_elements,
+		.nr_spares = s.nr_spares,
+		.region = &map->object.region,
+	};
+	slots_attach(&h->free, base + s.slots_at, s.nr_elements);
+}
+
+enum { KERNEL_ELEMENT = 48 }; /* bytes in front of the key, in a 6.18 kernel */
+
+static cold int hash_check(struct map_spec *spec)
+{
+	if (!spec->max_entries || !spec->key_size || !spec->value_size)
+		return -EINVAL;
+	if ((u64)spec->key_size + spec->value_size >= MAP_VALUE_MAX - KERNEL_ELEMENT)
+		return -E2BIG;
+	if (is_percpu(spec->type) && spec->value_size > MAP_PERCPU_VALUE_MAX)
+		return -E2BIG;
+	return 0;
+}
+
+/* memlock as a 6.18 kernel counts it, without the elements of BPF_F_NO_PREALLOC. */
+static cold u64 kernel_bytes(const struct map_spec *spec, u32 ncpus)
+{
+	const u64 value = ROUND_UP(spec->value_size, 8);
+	const bool percpu = is_percpu(spec->type);
+	const u64 element = KERNEL_ELEMENT + ROUND_UP(spec->key_size, 8) + (percpu ? 8 : value);
+	const u64 base = 896 + 16ull * power_of_two_from(spec->max_entries);
+
+	if (spec->flags & BPF_F_NO_PREALLOC)
+		return base;
+	if (percpu)
+		return base + spec->max_entries * (element + value * ncpus);
+	return base + ((u64)spec->max_entries + ncpus) * element + 8ull * ncpus;
+}
+
+static cold void hash_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
+{
+	struct hash_shape s;
+
+	hash_shape(&s, spec, ncpus);
+	layout->control_size = s.size - sizeof(struct map_header);
+	layout->flags = spec->flags & BPF_F_NO_PREALLOC ? REGION_SPARSE : 0;
+	layout->memlock = kernel_bytes(spec, ncpus);
+}
+
+/* Zeroed memory: all elements are free, but none is marked so. */
+static cold int hash_init(struct map *map)
+{
+	const bool sparse = map->flags & BPF_F_NO_PREALLOC;
+	struct hash h;
+	int err = 0;
+
+	hash_connect(&h, map);
+	if (sparse)
+		err = populate(&h, map->header, (u64)(h.elements - (u8 *)map->header));
+	if (sparse && !err && h.nr_spares)
+		err = elements_populate(&h, 0, h.nr_spares);
+	if (err)
+		return err;
+	for (u32 i = 0; i <= h.stripe_mask; i++) {
+		h.stripes[i].spare = i;
+		h.stripes[i].hint =
+			h.nr_spares + (u32)((u64)map->max_entries * i / (h.stripe_mask + 1));
+	}
+	for (u32 i = 0; i < h.nr_spares; i++)
+		element_at(&h, i)->state = STATE_SPARE;
+	if (!sparse)
+		slots_mark_range_free(&h.free, h.nr_spares, map->max_entries);
+	h.control->populated = sparse ? h.nr_spares : h.nr_elements;
+	return 0;
+}
+
+static cold int hash_attach(struct map *map)
+{
+	struct hash *h = malloc(sizeof(*h));
+
+	if (!h)
+		return -ENOMEM;
+	hash_connect(h, map);
+	map->local = h;
+	return 0;
+}
+
+static cold void hash_detach(struct map *map)
+{
+	free(map->local);
+	map->local = NULL;
+}
+
+/* The checked interpreter's question. */
+
+static void *value_in(const u8 *values, u64 count, u64 stride, u32 size, const u8 *address)
+{
+	const u64 offset = (u64)(address - values);
+
+	if (address < values || offset >= count * stride || offset % stride >= size)
+		return NULL;
+	return (u8 *)values + offset - offset % stride;
+}
+
+static void *hash_value_at(struct map *map, const void *address)
+{
+	const struct hash *h = hash_of(map);
+
+	return value_in(h->elements + h->value_offset, load_relaxed(&h->control->populated),
+			h->element_stride, h->value_size, address);
+}
+
+static void *percpu_hash_value_at(struct map *map, const void *address)
+{
+	const struct hash *h = hash_of(map);
+	const u64 cpu = (u64)((const u8 *)address - h->values) / h->cpu_stride;
+
+	if ((const u8 *)address < h->values || cpu >= h->ncpus)
+		return NULL;
+	return value_in(h->values + cpu * h->cpu_stride, load_relaxed(&h->control->populated),
+			h->value_stride, h->value_size, address);
+}
+
+/* Invariants. */
+
+struct census {
+	u32 owned;
+	u64 *seen;       /* a bit per element */
+	u32 *overflow;   /* by home */
+};
+
+static bool see(struct census *census, u32 index)
+{
+	const u64 bit = 1ull << index % 64, seen = census->seen[index / 64];
+
+	census->seen[index / 64] |= bit;
+	return !(seen & bit);
+}
+
+/* As many spare elements as stripes, each in the hands of one. */
+static bool stripes_are_valid(const struct hash *h, struct census *census)
+{
+	for (u32 i = 0; i <= h->stripe_mask; i++) {
+		const struct stripe *stripe = &h->stripes[i];
+
+		if (stripe->lock.word || stripe->journal)
+			return false;
+		if (h->nr_spares &&
+		    (stripe->spare >= h->nr_elements || !see(census, stripe->spare) ||
+		     element_at(h, stripe->spare)->state != STATE_SPARE))
+			return false;
+	}
+	return true;
+}
+
+/* A free element is marked so; the reverse is only a hint. */
+static bool elements_are_valid(const struct hash *h, struct census *census)
+{
+	u32 spares = 0;
+
+	for (u32 i = 0; i < h->control->populated; i++) {
+		const u32 state = element_at(h, i)->state;
+
+		if (state > STATE_SPARE && !(state & STATE_OWNED))
+			return false;
+		if (state == STATE_FREE && !slots_is_marked(&h->free, i))
+			return false;
+		spares += state == STATE_SPARE;
+		census->owned += state > STATE_SPARE;
+	}
+	return spares == h->nr_spares;
+}
+
+/* An owned element, seen for the first time, where a lookup finds it. */
+static bool slot_is_valid(const struct hash *h, u64 *slot, struct census *census)
+{
+	const u32 index = slot_index(*slot);
+	struct element *element = element_at(h, index);
+	struct target target;
+	struct hit hit;
+
+	if (index >= h->control->populated || !see(census, index))
+		return false;
+	target = target_of(h, element->key);
+	if (element->state != (STATE_OWNED | target.home) || !find(h, &target, &hit) ||
+	    hit.slot != slot)
+		return false;
+	census->overflow[target.home] += !is_in_home(h, target.home, slot);
+	return true;
+}
+
+static bool slots_are_valid(const struct hash *h, struct census *census)
+{
+	u32 found = 0;
+
+	for (u64 nr = 0; nr < nr_slots(h); nr++) {
+		u64 *slot = slot_at(h, nr);
+
+		if (!*slot)
+			continue;
+		if (!slot_is_valid(h, slot, census))
+			return false;
+		found++;
+	}
+	for (u32 home = 0; home <= h->bucket_mask; home++)
+		if (census->overflow[home] != (u32)h->buckets[home].overflow)
+			return false;
+	return found == census->owned;
+}
+
+static cold bool hash_map_is_valid(struct map *map)
+{
+	struct hash *h = hash_of(map);
+	struct census census = {
+		.seen = calloc(h->nr_elements / 64 + 1, sizeof(u64)),
+		.overflow = calloc((size_t)h->bucket_mask + 1, sizeof(u32)),
+	};
+	bool valid = census.seen && census.overflow;
+
+	repair_orphans(h);
+	valid = valid && stripes_are_valid(h, &census) && elements_are_valid(h, &census) &&
+		slots_are_valid(h, &census);
+	free(census.seen);
+	free(census.overflow);
+	return valid;
+}
+
+#define HASH_CREATE_FLAGS                                                                          \
+	(BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_ZERO_SEED |    \
+	 BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)
+#define HASH_TRAITS                                                                                \
+	(MAP_SLEEPABLE | MAP_BATCH_LOOKUP | MAP_BATCH_TAKE | MAP_BATCH_UPDATE | MAP_BATCH_DELETE)
+
+const struct map_ops hash_map_ops = {
+	.name = "hash",
+	.traits = HASH_TRAITS | MAP_OFFLOAD,
+	.helpers = MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_FOR_EACH,
+	.create_flags = HASH_CREATE_FLAGS,
+	.update_flags = BPF_EXIST,
+	.lookup = hash_lookup,
+	.update = hash_update,
+	.delete = hash_delete,
+	.value_at = hash_value_at,
+	.copy_value = hash_copy_value,
+	.update_user = hash_update,
+	.lookup_and_delete = hash_lookup_and_delete,
+	.get_next_key = hash_get_next_key,
+	.walk = hash_walk,
+	.check = hash_check,
+	.layout = hash_layout,
+	.init = hash_init,
+	.attach = hash_attach,
+	.detach = hash_detach,
+	.is_valid = hash_map_is_valid,
+};
+
+const struct map_ops percpu_hash_map_ops = {
+	.name = "percpu_hash",
+	.traits = HASH_TRAITS | MAP_PERCPU,
+	.helpers = MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_LOOKUP_PERCPU |
+		   MAP_H_FOR_EACH,
+	.create_flags = HASH_CREATE_FLAGS,
+	.update_flags = BPF_EXIST,
+	.lookup = percpu_hash_lookup,
+	.lookup_percpu = percpu_hash_lookup_percpu,
+	.update = percpu_hash_update,
+	.delete = hash_delete,
+	.value_at = percpu_hash_value_at,
+	.copy_value = hash_copy_value,
+	.update_user = percpu_hash_update_user,
+	.lookup_and_delete = hash_lookup_and_delete,
+	.get_next_key = hash_get_next_key,
+	.walk = hash_walk,
+	.check = hash_check,
+	.layout = hash_layout,
+	.init = hash_init,
+	.attach = hash_attach,
+	.detach = hash_detach,
+	.is_valid = hash_map_is_valid,
+};

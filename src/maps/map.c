@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * map.c: what all map types have in common: the registry, creation, attaching, access, the element
+ * commands with their defaults, freezing. Owns struct map_header. Knows types only through their
+ * ops, and neither programs nor the attributes of bpf(2).
+ */
+#include "maps/map.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/atomic.h"
+#include "base/syscall.h"
+#include "btf/btf.h"
+#include "shm/vcpu.h"
+
+#define NUMA_NO_NODE 0xffffffffu
+
+#define MAP_OPS(type, ops) extern const struct map_ops ops;
+#include "maps/map_types.def"
+#undef MAP_OPS
+
+static const struct map_ops *const types[] = {
+#define MAP_OPS(type, ops) [BPF_MAP_TYPE_##type] = &(ops),
+#include "maps/map_types.def"
+#undef MAP_OPS
+};
+
+const struct map_ops *map_ops_of(u32 type)
+{
+	return type < ARRAY_SIZE(types) ? types[type] : NULL;
+}
+
+u32 map_user_value_size(const struct map *map)
+{
+	return map->ops->traits & MAP_PERCPU ? map->ncpus * map->value_stride : map->value_size;
+}
+
+int map_check_access(const struct map *map, enum object_access has, enum object_access needs)
+{
+	if (load_acquire(&map->header->frozen))
+		has = has & ~OBJECT_WRITE;
+	return needs & ~has ? -EPERM : 0;
+}
+
+int map_copy_value(struct map *map, const void *key, void *value)
+{
+	return map->ops->copy_value ? map->ops->copy_value(map, key, value) : -ENOTSUPP;
+}
+
+int map_update_user(struct map *map, const void *key, const void *value, u64 flags)
+{
+	if (!map->ops->update_user)
+		return -ENOTSUPP;
+	if (flags > map->ops->update_flags)
+		return -EINVAL;
+	return map->ops->update_user(map, key, value, flags);
+}
+
+int map_delete(struct map *map, const void *key)
+{
+	return map->ops->delete ? map->ops->delete(map, key) : -ENOTSUPP;
+}
+
+int map_get_next_key(struct map *map, const void *key, void *next_key)
+{
+	return map->ops->get_next_key ? map->ops->get_next_key(map, key, next_key) : -ENOTSUPP;
+}
+
+int map_lookup_and_delete(struct map *map, const void *key, void *value)
+{
+	return map->ops->lookup_and_delete ? map->ops->lookup_and_delete(map, key, value)
+					   : -ENOTSUPP;
+}
+
+/* Cold path: freezing */
+
+/*
+ * Who has the data mapped writable: /proc/<pid>/maps of all processes that may be read, our own
+ * mapping in /proc/self/maps telling device and inode as they appear there. A mapping of ours always
+ * covers the whole file; mmap(2) by an application is refused beyond the data, which ends at least a
+ * page earlier. So the end tells whose a mapping is.
+ */
+struct mapping {
+	unsigned long long start, end, offset, inode;
+	unsigned int major, minor;
+	char perms[5];
+};
+
+/* Called for each mapping of a process; true ends the search. */
+typedef bool (*mapping_fn)(const struct mapping *mapping, void *context);
+
+static bool parse_mapping(const char *line, struct mapping *m)
+{
+	return sscanf(line, "%llx-%llx %4s %llx %x:%x %llu", &m->start, &m->end, m->perms,
+		      &m->offset, &m->major, &m->minor, &m->inode) == 7;
+}
+
+/* All lines in text, which is NUL-terminated; *rest receives the first unfinished line. */
+static bool visit_lines(char *text, mapping_fn visit, void *context, char **rest)
+{
+	struct mapping mapping;
+	char *end;
+
+	for (; (end = strchr(text, '\n')); text = end + 1) {
+		*end = 0;
+		if (parse_mapping(text, &mapping) && visit(&mapping, context))
+			return true;
+	}
+	*rest = text;
+	return false;
+}
+
+/* A line is at most a path and some 80 bytes. */
+static bool visit_mappings(const char *path, mapping_fn visit, void *context)
+{
+	char buffer[2 * PAGE_BYTES], *rest;
+	size_t kept = 0;
+	bool found = false;
+	long len;
+	int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+
+	if (fd < 0)
+		return false;
+	while (!found && kept < sizeof(buffer) - 1) {
+		len = sys_read(fd, buffer + kept, sizeof(buffer) - 1 - kept);
+		if (len <= 0)
+			break;
+		buffer[kept + (size_t)len] = 0;
+		found = visit_lines(buffer, visit, context, &rest);
+		kept = found ? 0 : strlen(rest);
+		if (kept)
+			memmove(buffer, rest, kept);
+	}
+	sys_close(fd);
+	return found;
+}
+
+struct mapping_search {
+	unsigned long long base, data_size;
+	struct mapping own;
+};
+
+static bool is_own(const struct mapping *mapping, void *context)
+{
+	struct mapping_search *search = context;
+
+	if (mapping->start > search->base || mapping->end <= search->base)
+		return false;
+	search->own = *mapping;
+	return true;
+}
+
+static bool is_writer(const struct mapping *mapping, void *context)
+{
+	const struct mapping_search *search = context;
+
+	return mapping->inode == search->own.inode && mapping->major == search->own.major &&
+	       mapping->minor == search->own.minor && mapping->perms[1] == 'w' &&
+	       mapping->perms[3] == 's' &&
+	       mapping->offset + (mapping->end - mapping->start) <= search->data_size;
+}
+
+struct dirent64 {
+	u64 ino;
+	s64 off;
+	u16 reclen;
+	u8 type;
+	char name[];
+};
+
+static cold bool mapped_writable(const struct region *region)
+{
+	struct mapping_search search = {.base = PTR_U64(region->base), .data_size = region->data_size};
+	char entries[PAGE_BYTES] __attribute__((aligned(8))), path[32];
+	bool found = false;
+	long len;
+	int proc;
+
+	if (!visit_mappings("/proc/self/maps", is_own, &search))
+		return false;
+	proc = sys_openat(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	while (!found && proc >= 0 && (len = sys_getdents64(proc, entries, sizeof(entries))) > 0) {
+		for (long at = 0; !found && at < len;) {
+			const struct dirent64 *entry = (const void *)(entries + at);
+			long pid = strtol(entry->name, NULL, 10);
+
+			at += entry->reclen;
+			snprintf(path, sizeof(path), "/proc/%ld/maps", pid);
+			found = pid > 0 && visit_mappings(path, is_writer, &search);
+		}
+	}
+	if (proc >= 0)
+		sys_close(proc);
+	return found;
+}
+
+/*
+ * The kernel holds off new writable mappings meanwhile; here one that is made between the search
+ * and the store is missed.
+ */
+cold int map_freeze(struct map *map)
+{
+	u32 expected = 0;
+
+	if (load_acquire(&map->header->frozen))
+		return -EPERM;
+	if (map->object.region.data_size && mapped_writable(&map->object.region))
+		return -EBUSY;
+	return atomic_cas(&map->header->frozen, &expected, 1) ? 0 : -EPERM;
+}
+
+/* Cold path: creation */
+
+static cold bool numa_node_exists(u32 node)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u", node);
+	return node == 0 || sys_fstatat(AT_FDCWD, path, &st, 0) == 0;
+}
+
+static cold int check_numa(const struct map_spec *spec, const struct map_ops *ops)
+{
+	if (!(spec->flags & BPF_F_NUMA_NODE) || spec->numa_node == NUMA_NO_NODE)
+		return 0;
+	return numa_node_exists(spec->numa_node) && !(ops->traits & MAP_PERCPU) ? 0 : -EINVAL;
+}
+
+/* No device offloads maps here; the kernel tells devices that cannot from those that are not. */
+static cold int check_ifindex(const struct map_spec *spec, const struct map_ops *ops)
+{
+	struct ifreq request = {.ifr_ifindex = (int)spec->ifindex};
+	int fd, err;
+
+	if (!spec->ifindex)
+		return 0;
+	if (!(ops->traits & MAP_OFFLOAD))
+		return -EINVAL;
+	fd = (int)SYSCALL(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	err = (int)SYSCALL(SYS_ioctl, fd, SIOCGIFNAME, &request);
+	sys_close(fd);
+	return err ? -EINVAL : -EOPNOTSUPP;
+}
+
+static inline bool has_both(u32 flags, u32 both)
+{
+	return (flags & both) == both;
+}
+
+static cold int check_btf(const struct map_spec *spec, const struct map_ops *ops)
+{
+	if (!spec->btf)
+		return 0;
+	if (!spec->btf_value_type_id || (!spec->btf_key_type_id && !ops->check_btf &&
+					 !(ops->traits & MAP_BTF_REFUSED)))
+		return -EINVAL;
+	if (spec->btf_key_type_id &&
+	    btf_size(spec->btf, spec->btf_key_type_id) != (s64)spec->key_size)
+		return -EINVAL;
+	if (btf_size(spec->btf, spec->btf_value_type_id) != (s64)spec->value_size)
+		return -EINVAL;
+	if (ops->traits & MAP_BTF_REFUSED)
+		return -ENOTSUPP;
+	return ops->check_btf ? ops->check_btf(spec) : 0;
+}
+
+/* The kernel's order: what is wrong first decides the errno. */
+static cold int check_spec(struct map_spec *spec, const struct map_ops *ops)
+{
+	int err;
+
+	if (!ops || spec->extra || spec->flags & ~ops->create_flags ||
+	    has_both(spec->flags, BPF_F_RDONLY | BPF_F_WRONLY) ||
+	    has_both(spec->flags, BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
+		return -EINVAL;
+	err = check_numa(spec, ops);
+	if (!err)
+		err = ops->check(spec);
+	if (!err)
+		err = check_ifindex(spec, ops);
+	return err ? err : check_btf(spec, ops);
+}
+
+/* The process-local facts. Also for a new map, before it is attached. */
+static void map_fill(struct map *map)
+{
+	struct map_header *header = region_control(&map->object.region);
+
+	map->header = header;
+	map->private = header + 1;
+	map->ops = map_ops_of(header->type);
+	map->key_size = header->key_size;
+	map->value_size = header->value_size;
+	map->max_entries = header->max_entries;
+	map->flags = header->flags;
+	map->ncpus = header->ncpus;
+	map->value_stride = ROUND_UP(header->value_size, 8);
+}
+
+static cold void header_init(struct map_header *header, const struct map_spec *spec, u64 memlock)
+{
+	header->type = spec->type;
+	header->key_size = spec->key_size;
+	header->value_size = spec->value_size;
+	header->max_entries = spec->max_entries;
+	header->flags = spec->flags & ~(u32)(BPF_F_RDONLY | BPF_F_WRONLY);
+	header->ncpus = vcpu_possible();
+	header->extra = spec->extra;
+	strncpy(header->name, spec->name, sizeof(header->name) - 1);
+	if (spec->btf) {
+		header->btf_id = spec->btf_object->id;
+		header->btf_key_type_id = spec->btf_key_type_id;
+		header->btf_value_type_id = spec->btf_value_type_id;
+	}
+	header->memlock = memlock;
+	/* Without entropy, which only a very early boot lacks, the seed is 0. */
+	if (!(spec->flags & BPF_F_ZERO_SEED))
+		SYSCALL(SYS_getrandom, &header->seed, sizeof(header->seed), 0);
+}
+
+/* Fills the control area of a new object. */
+static cold int map_init(struct map *map, const struct map_spec *spec,
+			 const struct map_layout *layout)
+{
+	const struct region *region = &map->object.region;
+	int err = 0;
+
+	if (layout->flags & REGION_SPARSE)
+		err = region_populate(region, region->data_size, sizeof(struct map_header));
+	if (err)
+		return err;
+	header_init(region_control(region), spec, layout->memlock);
+	map_fill(map);
+	return map->ops->init ? map->ops->init(map) : 0;
+}
+
+static enum object_access access_of(u32 flags)
+{
+	if (flags & BPF_F_RDONLY)
+		return OBJECT_READ;
+	return flags & BPF_F_WRONLY ? OBJECT_WRITE : OBJECT_READ_WRITE;
+}
+
+static cold void map_layout_of(const struct map_spec *spec, const struct map_ops *ops, u32 ncpus,
+			       struct map_layout *layout)
+{
+	memset(layout, 0, sizeof(*layout));
+	ops->layout(spec, ncpus, layout);
+	layout->control_size += sizeof(struct map_header);
+}
+
+int map_create(struct map_spec *spec)
+{
+	const struct map_ops *ops = map_ops_of(spec->type);
+	struct map_layout layout;
+	struct object *object;
+	int err;
+
+	err = check_spec(spec, ops);
+	if (err)
+		return err;
+	map_layout_of(spec, ops, vcpu_possible(), &layout);
+	err = object_create(&map_object_type, layout.data_size, layout.control_size, layout.flags,
+			    &object);
+	if (err) /* larger than any address space: the kernel finds no memory for it */
+		return err == -E2BIG ? -ENOMEM : err;
+	err = map_init(map_of(object), spec, &layout);
+	if (!err)
+		err = object_publish(object, &spec->btf_object, spec->btf ? 1 : 0,
+				     access_of(spec->flags));
+	if (err < 0)
+		object_discard(object);
+	else
+		object_put(object);
+	return err;
+}
+
+/*
+ * The stamp vouches for the layout of the file, but its numbers may be anybody's: every offset that
+ * follows from the header must lie inside the file, and the type must accept the numbers.
+ */
+static cold int check_header(const struct region *region, const struct map_header *header)
+{
+	const struct map_ops *ops = map_ops_of(header->type);
+	struct map_spec spec = {
+		.type = header->type,
+		.key_size = header->key_size,
+		.value_size = header->value_size,
+		.max_entries = header->max_entries,
+		.flags = header->flags,
+		.extra = header->extra,
+	};
+	struct map_layout layout;
+
+	if (!ops || header->flags & ~ops->create_flags || !header->ncpus ||
+	    header->ncpus > VCPU_MAX || ops->check(&spec))
+		return -EINVAL;
+	map_layout_of(&spec, ops, header->ncpus, &layout);
+	if (layout.data_size != region->data_size ||
+	    layout.control_size > region->size - region->data_size - PAGE_BYTES)
+		return -EINVAL;
+	return 0;
+}
+
+static cold int map_attach(struct object *object)
+{
+	const struct region *region = &object->region;
+	struct map *map = map_of(object);
+	int err;
+
+	if (region->size - region->data_size < sizeof(struct map_header) + PAGE_BYTES)
+		return -EINVAL;
+	err = check_header(region, region_control(region));
+	if (err)
+		return err;
+	map_fill(map);
+	map->local = NULL;
+	return map->ops->attach ? map->ops->attach(map) : 0;
+}
+
+static cold void map_detach(struct object *object)
+{
+	struct map *map = map_of(object);
+
+	if (map->ops->detach)
+		map->ops->detach(map);
+}
+
+const struct object_type map_object_type = {
+	.kind = OBJECT_MAP,
+	.name = "bpf-map",
+	.local_size = sizeof(struct map),
+	.attach = map_attach,
+	.detach = map_detach,
+};

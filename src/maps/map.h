@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * map.h: what a map is, and the contract of every map type.
+ *
+ * A type is one file that defines a struct map_ops, and one row in map_types.def. Facts that other
+ * layers need are data in the ops table; BPF_MAP_TYPE_* is named nowhere outside src/maps.
+ * Maps know no program, no verifier and no bpf_attr dispatch. The map commands of bpf(2) are the
+ * map_* functions at the end: they take checked scalars and kernel-side buffers.
+ */
+#ifndef MAPS_MAP_H
+#define MAPS_MAP_H
+
+#include <linux/bpf.h>
+
+#include "base/compiler.h"
+#include "object/object.h"
+
+#define MAP_PERCPU_VALUE_MAX 32768u
+#define MAP_VALUE_MAX (4u << 20) /* the largest single allocation of the kernel */
+
+/* Shared, at the start of the control area of the map's file. Constant after creation, but for
+ * frozen. Type-private control data follows at sizeof(struct map_header), 64-byte aligned. */
+struct map_header {
+	u32 type;
+	u32 key_size;
+	u32 value_size;
+	u32 max_entries;
+	u32 flags; /* without RDONLY, WRONLY: those belong to descriptors */
+	u32 ncpus; /* possible CPUs when it was created: slots of per-CPU values */
+	u64 extra;
+	u64 seed; /* of the hash; 0 with ZERO_SEED */
+	char name[BPF_OBJ_NAME_LEN];
+	u32 btf_id;
+	u32 btf_key_type_id;
+	u32 btf_value_type_id;
+	u32 frozen;
+	u64 memlock; /* bytes shown in fdinfo */
+} cacheline_aligned;
+
+struct map_ops;
+
+/* Process-local. */
+struct map {
+	struct object object; /* first */
+	const struct map_ops *ops;
+	struct map_header *header;
+	void *private;   /* the type's control data: header + 1 */
+	u32 key_size;    /* hot copies of header facts */
+	u32 value_size;
+	u32 max_entries;
+	u32 flags;
+	u32 ncpus;
+	u32 value_stride; /* value_size rounded up to 8 */
+	void *local;      /* for the type's own process-local data; freed by its detach */
+};
+
+/* What MAP_CREATE asks for, attributes already separated from fds. */
+struct map_spec {
+	u32 type;
+	u32 key_size;
+	u32 value_size;
+	u32 max_entries;
+	u32 flags; /* RDONLY/WRONLY included */
+	u32 numa_node;
+	u64 extra;
+	u32 ifindex;
+	const char *name; /* checked, at most 15 characters */
+	const struct btf *btf; /* NULL without type ids */
+	struct object *btf_object;
+	u32 btf_key_type_id;
+	u32 btf_value_type_id;
+};
+
+/* How large the file must be. */
+struct map_layout {
+	u64 data_size;    /* mmapable part */
+	u64 control_size; /* behind struct map_header */
+	unsigned flags;   /* REGION_SPARSE */
+	u64 memlock;
+};
+
+/* Facts about a type (map_ops.traits). */
+enum map_traits {
+	MAP_KEYLESS = 1 << 0,       /* key must be NULL */
+	MAP_PERCPU = 1 << 1,        /* user values are ncpus slots of value_stride bytes */
+	MAP_DIRECT_VALUE = 1 << 2,  /* programs may hold the address of the value (max_entries 1) */
+	MAP_BTF_REFUSED = 1 << 3,   /* MAP_CREATE with BTF: ENOTSUPP */
+	MAP_INFO_HASH = 1 << 4,     /* info has a SHA-256 of the frozen contents */
+	MAP_SLEEPABLE = 1 << 5,     /* sleepable programs may use it */
+	MAP_BATCH_LOOKUP = 1 << 6,  /* the batch commands that the type has; others: ENOTSUPP */
+	MAP_BATCH_TAKE = 1 << 7,    /* LOOKUP_AND_DELETE_BATCH */
+	MAP_BATCH_UPDATE = 1 << 8,
+	MAP_BATCH_DELETE = 1 << 9,
+	MAP_OFFLOAD = 1 << 10,      /* map_ifindex: EOPNOTSUPP for a device, not EINVAL */
+};
+
+/* Which helpers take this type (map_ops.helpers); the load-time permission matrix. */
+enum map_helpers {
+	MAP_H_LOOKUP = 1 << 0,
+	MAP_H_UPDATE = 1 << 1,
+	MAP_H_DELETE = 1 << 2,
+	MAP_H_PUSH = 1 << 3,
+	MAP_H_POP = 1 << 4,
+	MAP_H_PEEK = 1 << 5,
+	MAP_H_LOOKUP_PERCPU = 1 << 6,
+	MAP_H_FOR_EACH = 1 << 7,
+	MAP_H_TAIL_CALL = 1 << 8,
+	MAP_H_REDIRECT = 1 << 9,
+};
+
+/*
+ * The contract of a map type. Unset operations answer as the kernel does for a type without them:
+ * -ENOTSUPP for element and batch commands (map.c), refused at load for helpers.
+ *
+ * key and value point to readable memory of key_size and value_size bytes (values of per-CPU
+ * types: see each operation). Nothing here ever touches application memory.
+ */
+struct map_ops {
+	const char *name;  /* "hash" */
+	u32 traits;
+	u32 helpers;
+	u32 create_flags;  /* map_flags accepted at creation */
+	u32 update_flags;  /* highest plain flag value accepted by update: 0 or BPF_EXIST */
+
+	/*
+	 * Program context: bounded, no allocation, no fd. Also used by the embedding API.
+	 * lookup returns a pointer into the map, valid for the life of the mapping; it may be recycled
+	 * for another key after a delete. Per-CPU types use vcpu_current() and plain value_size.
+	 */
+	void *(*lookup)(struct map *map, const void *key);
+	void *(*lookup_percpu)(struct map *map, const void *key, u32 cpu);
+	int (*update)(struct map *map, const void *key, const void *value, u64 flags);
+	int (*delete)(struct map *map, const void *key);
+	/*
+	 * The start of the value that contains address, of value_size bytes; NULL if address is not
+	 * inside a value of this map. The checked interpreter's question.
+	 */
+	void *(*value_at)(struct map *map, const void *address);
+
+	/*
+	 * System call context. value: the user layout (value_size, or ncpus * value_stride bytes for
+	 * per-CPU types), in memory of ours.
+	 */
+	int (*copy_value)(struct map *map, const void *key, void *value); /* 0 or -ENOENT */
+	int (*update_user)(struct map *map, const void *key, const void *value, u64 flags);
+	int (*lookup_and_delete)(struct map *map, const void *key, void *value);
+	int (*get_next_key)(struct map *map, const void *key, void *next_key); /* key NULL: first */
+	/*
+	 * Batch walk: copies up to *count elements from *cursor on (0 starts) into keys and values
+	 * and sets *count and *cursor. 0: more may follow; -ENOENT: that was the end (*count may
+	 * still be > 0). with_delete removes what it returns. Unset: walk by get_next_key.
+	 */
+	int (*walk)(struct map *map, u32 *cursor, void *keys, void *values, u32 *count,
+		    bool with_delete);
+	/* May [offset, offset+len) of the fd be mapped so? 0 or the errno of mmap. */
+	int (*mmap_check)(struct map *map, u64 offset, u64 len, int prot);
+
+	/*
+	 * Creation. check: the type's attribute rules, 0 or -errno, and may change spec->max_entries.
+	 * layout: sizes. init: fills the zeroed control area. attach/detach: map->local.
+	 */
+	int (*check)(struct map_spec *spec);
+	int (*check_btf)(const struct map_spec *spec);
+	void (*layout)(const struct map_spec *spec, u32 ncpus, struct map_layout *layout);
+	int (*init)(struct map *map);
+	int (*attach)(struct map *map);
+	void (*detach)(struct map *map);
+
+	/* Walks everything and returns false at the first broken invariant; for tests. Quiescent. */
+	bool (*is_valid)(struct map *map);
+};
+
+extern const struct object_type map_object_type;
+
+static inline struct map *map_of(struct object *object)
+{
+	return container_of(object, struct map, object);
+}
+
+/* NULL for a type this build does not serve. */
+const struct map_ops *map_ops_of(u32 type);
+
+/*
+ * MAP_CREATE behind the attribute: checks spec as the kernel does and returns a descriptor, or
+ * -EINVAL, -E2BIG, -ENOTSUPP, -EOPNOTSUPP, -ENOMEM, -EMFILE.
+ */
+must_check int map_create(struct map_spec *spec);
+
+/* Bytes of a value as the system call sees it. */
+u32 map_user_value_size(const struct map *map);
+
+/*
+ * The element commands. access is that of the descriptor. Buffers are ours. Errors are the
+ * kernel's, in the kernel's order, from the permission check on (see docs/architecture.md).
+ */
+must_check int map_check_access(const struct map *map, enum object_access has,
+				enum object_access needs);
+int map_copy_value(struct map *map, const void *key, void *value);
+int map_update_user(struct map *map, const void *key, const void *value, u64 flags);
+int map_delete(struct map *map, const void *key);
+int map_get_next_key(struct map *map, const void *key, void *next_key);
+int map_lookup_and_delete(struct map *map, const void *key, void *value);
+/* 0; -EPERM when frozen before; -EBUSY while some process has it mapped writable. */
+int map_freeze(struct map *map);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * internal.h: what object.c and pin.c share, for no other file.
+ */
+#ifndef OBJECT_INTERNAL_H
+#define OBJECT_INTERNAL_H
+
+#include "object/object.h"
+#include "object/realm.h"
+
+/* All signals of this thread off, so that no handler can find the realm locked by its own thread. */
+u64 signals_block(void);
+void signals_restore(u64 mask);
+
+/*
+ * Makes fd, a fresh description of an object file, what an application holds: counted and
+ * recognisable. Needs the realm lock. 0; -ENOENT when the object is gone, -EINVAL when the file is
+ * no object. The caller closes fd on failure.
+ */
+must_check int object_adopt_fd(int fd, enum object_access access);
+/* The same for what an O_PATH descriptor leads to. The application's descriptor, or -errno. */
+must_check int object_open_path(int path_fd, enum object_access access);
+
+#endif

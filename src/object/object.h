@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * object.h: what an fd, an id and a pin stand for.
+ *
+ * An object is a file in the realm directory, named "<type name>.<id>". The application's fd is a
+ * descriptor of that file which holds a shared flock: the kernel counts those references for us
+ * through dup, fork, SCM_RIGHTS, mmap and SIGKILL. Every other reference is a further name (hard
+ * link) of the file: pins are names below fs/, references held by other objects are names below
+ * refs/<holder type>.<holder id>/. An object whose lock nobody holds and whose only name is its id
+ * is garbage; whoever creates or looks up objects collects it.
+ *
+ * An fd is recognised by its file position (magic, realm tag, access, kind, id), which belongs to
+ * the open file description; if that was lost, by the stamp in the file. Tables indexed by fd
+ * numbers do not exist.
+ *
+ * Per process, an attached object is one struct object, embedded first in struct map, struct prog
+ * and so on. It is found by identity without a lock, counted by users, and kept mapped after the
+ * last put until the object is found dead.
+ */
+#ifndef OBJECT_OBJECT_H
+#define OBJECT_OBJECT_H
+
+#include "base/compiler.h"
+#include "shm/region.h"
+
+enum object_kind { OBJECT_MAP = 1, OBJECT_PROG, OBJECT_BTF, OBJECT_LINK, OBJECT_KINDS };
+
+/* What a descriptor may do; the kernel's FMODE. */
+enum object_access { OBJECT_READ = 1, OBJECT_WRITE = 2, OBJECT_READ_WRITE = 3 };
+
+struct object;
+
+struct object_type {
+	enum object_kind kind;
+	const char *name;      /* "bpf-map": file name and what readlink of an fd shows */
+	size_t local_size;     /* bytes of the process-local structure that embeds struct object */
+	u32 layout;            /* from the sizes of what the kind keeps in its files; in the stamp */
+	/*
+	 * Fills the local part from the mapped file; called once per process, also for a new object
+	 * (after its control area has been written). -errno refuses the object.
+	 */
+	int (*attach)(struct object *object);
+	/* Undoes attach; the region is unmapped afterwards. */
+	void (*detach)(struct object *object);
+};
+
+struct object {
+	const struct object_type *type;
+	struct region region;
+	u32 id;    /* 0 until published */
+	u32 users; /* holders in this process */
+	u64 identity;
+	int fd;              /* the file while it has no name, else -1 */
+	struct object *next; /* among the unused memory of its kind */
+};
+
+/* Makes a kind known to this process; call before any other function, once per kind. */
+void object_register(const struct object_type *type);
+
+/*
+ * A new, unnamed object with zeroed memory; the caller fills the control area, then publishes or
+ * discards it. type->attach has not been called. flags: REGION_SPARSE.
+ * 0, or as region_create().
+ */
+must_check int object_create(const struct object_type *type, u64 data_size, u64 control_size,
+			     unsigned flags, struct object **object);
+/*
+ * Gives the object its id and names, records the references it holds on others (may be none) and
+ * returns a new descriptor with the access given. The caller keeps its use of *object and puts it.
+ * On failure (-ENOMEM, -EMFILE, -ENOSPC, what attach says) the object is still to be discarded.
+ */
+must_check int object_publish(struct object *object, struct object *const *refs, unsigned nr_refs,
+			      enum object_access access);
+void object_discard(struct object *object);
+/*
+ * Adds (or drops) a reference from holder to target later on; slot distinguishes several
+ * references between the same two. Adding an existing one is fine.
+ */
+must_check int object_ref_add(struct object *holder, struct object *target, u32 slot);
+void object_ref_drop(struct object *holder, struct object *target, u32 slot);
+
+/*
+ * The object behind an application's descriptor; the caller puts it. *access may be NULL.
+ * -EBADF: not open. -EINVAL: open, but not an object of this kind (kind 0: any kind).
+ */
+must_check int object_from_fd(int fd, enum object_kind kind, struct object **object,
+			      enum object_access *access);
+/* The object with this id, without a descriptor; -ENOENT. For references by id inside objects. */
+must_check int object_from_id(enum object_kind kind, u32 id, struct object **object);
+void object_get(struct object *object);
+void object_put(struct object *object);
+
+/* A new descriptor of an attached object or of an id. -ENOENT when it is gone, -EMFILE. */
+must_check int object_open(struct object *object, enum object_access access);
+must_check int object_open_id(enum object_kind kind, u32 id, enum object_access access);
+/* Smallest id above start of a live object. 0, or -ENOENT. */
+must_check int object_next_id(enum object_kind kind, u32 start, u32 *next);
+
+/*
+ * Pins. path is what the application wrote: absolute below /sys/fs/bpf (or below the realm's own
+ * fs directory); dirfd as openat(2). pin: 0, -EPERM outside bpffs or for a dot in the name,
+ * -EEXIST, -ENOENT, -ENAMETOOLONG, -EINVAL when fd is no object. get: fd, -ENOENT, -EACCES for
+ * what is no pin, kind in *kind.
+ */
+must_check int object_pin(int fd, int dirfd, const char *path);
+must_check int object_get_pinned(int dirfd, const char *path, enum object_access access);
+
+/* Removes every object that nothing refers to. Cheap when there is nothing to do. */
+void object_collect(void);
+
+#endif

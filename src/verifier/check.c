@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * check.c: the rules of single instructions and calls, checked once per instruction in the order
+ * in which the kernel walks a program: fall through first, branches later.
+ *
+ * Values are not followed along paths. Only until the first condition or call, where there is but
+ * one path, does the walk know which registers have been written; and it knows a map in R1 within
+ * straight-line code.
+ */
+#include "verifier/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "vm/helper.h"
+#include "vm/insn.h"
+
+#define NR_REGS 11
+#define FP 10
+#define ALL_WRITTEN ((1u << NR_REGS) - 1)
+
+struct walk {
+	struct verifier *v;
+	u8 *seen;
+	u32 *todo; /* instructions to go on with, last first */
+	u32 nr_todo;
+	u32 pc;
+	bool straight;            /* one path so far: no condition, no end of a subprogram */
+	u32 written;              /* registers known to hold something; only while straight */
+	const struct map *r1_map; /* that R1 points to, if known */
+};
+
+static int reserved_fields(struct walk *w, const char *what)
+{
+	verbose(w->v, "%s uses reserved fields\n", what);
+	return -EINVAL;
+}
+
+static int check_reg(struct walk *w, u32 reg)
+{
+	if (reg < NR_REGS)
+		return 0;
+	verbose(w->v, "R%u is invalid\n", reg);
+	return -EINVAL;
+}
+
+static int check_read(struct walk *w, u32 reg)
+{
+	int err = check_reg(w, reg);
+
+	if (err || w->written & 1u << reg)
+		return err;
+	verbose(w->v, "R%u !read_ok\n", reg);
+	return -EACCES;
+}
+
+static int check_write(struct walk *w, u32 reg)
+{
+	int err = check_reg(w, reg);
+
+	if (err)
+		return err;
+	if (reg == FP) {
+		verbose(w->v, "frame pointer is read only\n");
+		return -EACCES;
+	}
+	w->written |= 1u << reg;
+	if (reg == 1)
+		w->r1_map = NULL;
+	return 0;
+}
+
+static int check_reads(struct walk *w, u32 first, u32 second)
+{
+	int err = check_read(w, first);
+
+	return err ? err : check_read(w, second);
+}
+
+/* What calls and packet loads leave behind. */
+static void clobber(struct walk *w)
+{
+	if (w->straight)
+		w->written &= ~0x3eu;
+	w->r1_map = NULL;
+}
+
+/* An access through the frame pointer itself; other pointers are checked when the program runs. */
+static int check_frame_access(struct walk *w, u32 base, s32 off, u32 size, const char *direction)
+{
+	u16 *depth = &w->v->stack_depth[subprog_at(w->v, w->pc)];
+
+	if (base != FP)
+		return 0;
+	if (off % (s32)size) {
+		verbose(w->v, "misaligned stack access off 0+0+%d size %u\n", off, size);
+		return -EACCES;
+	}
+	if (off < -PROG_STACK_BYTES || off + (s32)size > 0) {
+		verbose(w->v, "invalid %s stack R%u off=%d size=%u\n", direction, base, off, size);
+		return -EACCES;
+	}
+	*depth = (u16)MAX(*depth, -off);
+	return 0;
+}
+
+static u32 access_size(const struct bpf_insn *insn)
+{
+	switch (BPF_SIZE(insn->code)) {
+	case BPF_B:
+		return 1;
+	case BPF_H:
+		return 2;
+	case BPF_W:
+		return 4;
+	}
+	return 8;
+}
+
+static int check_load(struct walk *w, const struct bpf_insn *insn)
+{
+	int err = check_read(w, insn->src_reg);
+
+	if (!err)
+		err = check_write(w, insn->dst_reg);
+	return err ? err
+		   : check_frame_access(w, insn->src_reg, insn->off, access_size(insn),
+					"read from");
+}
+
+static int check_store(struct walk *w, const struct bpf_insn *insn)
+{
+	int err = BPF_CLASS(insn->code) == BPF_ST ? check_read(w, insn->dst_reg)
+						  : check_reads(w, insn->src_reg, insn->dst_reg);
+
+	return err ? err
+		   : check_frame_access(w, insn->dst_reg, insn->off, access_size(insn),
+					"write to");
+}
+
+static int check_mov(struct walk *w, const struct bpf_insn *insn, bool known)
+{
+	bool from_reg = BPF_SRC(insn->code) == BPF_X;
+	int err = 0;
+
+	if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && insn->off == UAPI_ADDR_SPACE_CAST) {
+		bool spaces = insn->imm == 1 || insn->imm == 1 << 16;
+
+		verbose(w->v, "addr_space_cast insn can only %s\n",
+			spaces ? "be used in a program that has an associated arena"
+			       : "convert between address space 1 and 0");
+		return -EINVAL;
+	}
+	if (!known)
+		return reserved_fields(w, "BPF_MOV");
+	if (from_reg)
+		err = check_read(w, insn->src_reg);
+	return err ? err : check_write(w, insn->dst_reg);
+}
+
+static int check_constant_operand(struct walk *w, const struct bpf_insn *insn)
+{
+	u32 bits = BPF_CLASS(insn->code) == BPF_ALU64 ? 64 : 32;
+
+	switch (BPF_OP(insn->code)) {
+	case BPF_DIV:
+	case BPF_MOD:
+		if (insn->imm)
+			return 0;
+		verbose(w->v, "div by zero\n");
+		return -EINVAL;
+	case BPF_LSH:
+	case BPF_RSH:
+	case BPF_ARSH:
+		if ((u32)insn->imm < bits)
+			return 0;
+		verbose(w->v, "invalid shift %d\n", insn->imm);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_alu(struct walk *w, const struct bpf_insn *insn)
+{
+	bool known = insn_find(insn) != INSN_NONE, from_reg = BPF_SRC(insn->code) == BPF_X;
+	u8 op = BPF_OP(insn->code);
+	int err = 0;
+
+	if (op == BPF_MOV)
+		return check_mov(w, insn, known);
+	if (!known)
+		return reserved_fields(w, op == BPF_NEG   ? "BPF_NEG"
+					  : op == BPF_END ? "BPF_END"
+							  : "BPF_ALU");
+	if (op != BPF_NEG && op != BPF_END && from_reg)
+		err = check_read(w, insn->src_reg);
+	if (!err)
+		err = check_read(w, insn->dst_reg);
+	if (!err && !from_reg)
+		err = check_constant_operand(w, insn);
+	return err ? err : check_write(w, insn->dst_reg);
+}
+
+static int check_atomic(struct walk *w, const struct bpf_insn *insn)
+{
+	bool writes_src = (insn->imm & BPF_FETCH) && insn->imm != BPF_CMPXCHG;
+	struct bpf_insn word = *insn;
+	int err;
+
+	word.code = BPF_STX | BPF_ATOMIC | BPF_DW;
+	if (insn_find(&word) == INSN_NONE) {
+		verbose(w->v, "BPF_ATOMIC uses invalid atomic opcode %02x\n", insn->imm);
+		return -EINVAL;
+	}
+	if (insn->imm == UAPI_LOAD_ACQ)
+		return check_load(w, insn);
+	if (insn->imm == UAPI_STORE_REL)
+		return check_store(w, insn);
+	if (insn_find(insn) == INSN_NONE) {
+		verbose(w->v, "invalid atomic operand size\n");
+		return -EINVAL;
+	}
+	err = check_reads(w, insn->src_reg, insn->dst_reg);
+	if (!err && insn->imm == BPF_CMPXCHG)
+		err = check_read(w, 0);
+	if (!err && writes_src)
+		err = check_write(w, insn->src_reg);
+	return err ? err
+		   : check_frame_access(w, insn->dst_reg, insn->off, access_size(insn),
+					"read from");
+}
+
+static int check_condition(struct walk *w, const struct bpf_insn *insn)
+{
+	bool known = insn_find(insn) != INSN_NONE;
+	int err;
+
+	if (BPF_OP(insn->code) == UAPI_JCOND) {
+		if (known)
+			return 0;
+		verbose(w->v, "invalid may_goto imm %d\n", insn->imm);
+		return -EINVAL;
+	}
+	err = check_read(w, insn->dst_reg);
+	if (err)
+		return err;
+	if (!known)
+		return reserved_fields(w, "BPF_JMP/JMP32");
+	return BPF_SRC(insn->code) == BPF_X ? check_read(w, insn->src_reg) : 0;
+}
+
+static int check_exit(struct walk *w, const struct bpf_insn *insn)
+{
+	if (insn_find(insn) == INSN_NONE)
+		return reserved_fields(w, "BPF_EXIT");
+	/* A subprogram need not return anything. */
+	return subprog_at(w->v, w->pc) ? 0 : check_read(w, 0);
+}
+
+static int check_ld_imm64(struct walk *w, const struct bpf_insn *insn)
+{
+	const struct verify_result *result = w->v->result;
+	int err;
+
+	if (insn->off)
+		return reserved_fields(w, "BPF_LD_IMM64");
+	err = check_write(w, insn->dst_reg);
+	if (err)
+		return err;
+	if (insn->src_reg == BPF_PSEUDO_FUNC && !w->v->request->nr_func_info) {
+		verbose(w->v, "missing btf func_info\n");
+		return -EINVAL;
+	}
+	if (insn->src_reg != BPF_PSEUDO_MAP_FD || insn->dst_reg != 1)
+		return 0;
+	for (u32 i = 0; i < result->nr_maps; i++)
+		if (result->maps[i]->object.id == (u32)insn->imm)
+			w->r1_map = result->maps[i];
+	return 0;
+}
+
+static int check_packet_load(struct walk *w, const struct bpf_insn *insn)
+{
+	int err;
+
+	if (!w->v->request->type->ld_abs) {
+		verbose(w->v, "BPF_LD_[ABS|IND] instructions not allowed for this program type\n");
+		return -EINVAL;
+	}
+	if (insn_find(insn) == INSN_NONE)
+		return reserved_fields(w, "BPF_LD_[ABS|IND]");
+	err = check_read(w, 6);
+	if (!err && BPF_MODE(insn->code) == BPF_IND)
+		err = check_read(w, insn->src_reg);
+	clobber(w);
+	return err ? err : check_write(w, 0);
+}
+
+static int check_helper_permission(struct walk *w, const struct helper *helper, s32 id)
+{
+	const struct verify_request *request = w->v->request;
+
+	if (!helper && id) {
+		verbose(w->v, "invalid func unknown#%d\n", id);
+		return -EINVAL;
+	}
+	if (!helper || !helper->fn || !(helper->groups & request->type->helper_groups)) {
+		verbose(w->v, "program of this type cannot use helper bpf_%s#%d\n",
+			helper ? helper->name : "unspec", id);
+		return -EINVAL;
+	}
+	if ((helper->flags & HF_GPL) && !request->gpl_compatible) {
+		verbose(w->v, "cannot call GPL-restricted function from non-GPL compatible "
+			      "program\n");
+		return -EINVAL;
+	}
+	if ((helper->flags & HF_MAY_SLEEP) && !(request->flags & BPF_F_SLEEPABLE)) {
+		verbose(w->v, "helper call might sleep in a non-sleepable prog\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_map_argument(struct walk *w, const struct helper *helper, s32 id)
+{
+	const u32 writers = MAP_H_UPDATE | MAP_H_DELETE | MAP_H_PUSH | MAP_H_POP;
+	const struct map *map = w->r1_map;
+
+	if (!map || helper->args[0] != ARG_MAP)
+		return 0;
+	if (helper->args[1] == ARG_MAP_KEY && !map->key_size) {
+		verbose(w->v, "invalid zero-sized read\n");
+		return -EACCES;
+	}
+	if ((helper->map_bit & writers) && (map->flags & BPF_F_RDONLY_PROG)) {
+		verbose(w->v, "write into map forbidden\n");
+		return -EACCES;
+	}
+	if (helper->map_bit && !(map->ops->helpers & helper->map_bit)) {
+		verbose(w->v, "cannot pass map_type %u into func bpf_%s#%d\n", map->header->type,
+			helper->name, id);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_helper_call(struct walk *w, s32 id)
+{
+	const struct helper *helper = helper_of((u32)id);
+	int err = check_helper_permission(w, helper, id);
+
+	for (u32 reg = 1; reg <= 5 && !err; reg++)
+		if (helper->args[reg - 1] != ARG_NONE)
+			err = check_read(w, reg);
+	if (!err)
+		err = check_map_argument(w, helper, id);
+	if (err)
+		return err;
+	clobber(w);
+	return helper->ret == RET_VOID ? 0 : check_write(w, 0);
+}
+
+static void go_on_at(struct walk *w, u32 pc)
+{
+	if (!w->seen[pc])
+		w->todo[w->nr_todo++] = pc;
+}
+
+/* What follows a branch or a call is reached on several paths. */
+static void leave_straight_line(struct walk *w)
+{
+	w->straight = false;
+	w->written = ALL_WRITTEN;
+	w->r1_map = NULL;
+}
+
+static int check_call(struct walk *w, const struct bpf_insn *insn, s64 *next)
+{
+	if (insn_find(insn) == INSN_NONE)
+		return reserved_fields(w, "BPF_CALL");
+	if (insn->src_reg == 0)
+		return check_helper_call(w, insn->imm);
+	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
+		verbose(w->v, "invalid kernel function call not eliminated in verifier pass\n");
+		return -EINVAL;
+	}
+	go_on_at(w, (u32)*next);
+	*next = (s64)w->pc + 1 + insn->imm;
+	if (w->straight)
+		w->written = (w->written & 0x3e) | 1u << FP;
+	w->r1_map = NULL;
+	return 0;
+}
+
+static int check_ja(struct walk *w, const struct bpf_insn *insn, u32 target)
+{
+	if (insn_find(insn) == INSN_NONE)
+		return reserved_fields(w, "BPF_JA");
+	w->r1_map = NULL;
+	if (!w->straight || !w->seen[target])
+		return 0;
+	verbose(w->v, "infinite loop detected at insn %u\n", target);
+	return -EINVAL;
+}
+
+/* *next is the following instruction; set to the one to go on with, or -1 at the end of a path. */
+static int check_flow(struct walk *w, const struct bpf_insn *insn, s64 *next)
+{
+	int err;
+
+	switch (BPF_OP(insn->code)) {
+	case BPF_CALL:
+		return check_call(w, insn, next);
+	case BPF_EXIT:
+		*next = -1;
+		return check_exit(w, insn);
+	case BPF_JA:
+		*next = insn_jump_target(insn, w->pc);
+		return check_ja(w, insn, (u32)*next);
+	}
+	err = check_condition(w, insn);
+	leave_straight_line(w);
+	go_on_at(w, (u32)insn_jump_target(insn, w->pc));
+	return err;
+}
+
+static int check_ld(struct walk *w, const struct bpf_insn *insn, s64 *next)
+{
+	if (insn->code != CODE_LD_IMM64)
+		return check_packet_load(w, insn);
+	(*next)++;
+	if (insn->src_reg == BPF_PSEUDO_FUNC)
+		go_on_at(w, (u32)((s64)w->pc + 1 + insn->imm));
+	return check_ld_imm64(w, insn);
+}
+
+static int check_insn(struct walk *w, const struct bpf_insn *insn, s64 *next)
+{
+	switch (BPF_CLASS(insn->code)) {
+	case BPF_ALU:
+	case BPF_ALU64:
+		return check_alu(w, insn);
+	case BPF_LD:
+		return check_ld(w, insn, next);
+	case BPF_LDX:
+		return check_load(w, insn);
+	case BPF_ST:
+		if (insn_find(insn) == INSN_NONE)
+			return reserved_fields(w, "BPF_ST");
+		return check_store(w, insn);
+	case BPF_STX:
+		if (BPF_MODE(insn->code) == BPF_ATOMIC)
+			return check_atomic(w, insn);
+		if (insn_find(insn) == INSN_NONE)
+			return reserved_fields(w, "BPF_STX");
+		return check_store(w, insn);
+	}
+	return check_flow(w, insn, next);
+}
+
+static int walk_path(struct walk *w, s64 pc)
+{
+	while (pc >= 0 && !w->seen[pc]) {
+		s64 next = pc + 1;
+		int err;
+
+		w->seen[pc] = 1;
+		w->pc = (u32)pc;
+		w->v->result->verified_insns++;
+		err = check_insn(w, &w->v->insns[pc], &next);
+		if (err)
+			return err;
+		pc = next;
+	}
+	return 0;
+}
+
+int check_instructions(struct verifier *v)
+{
+	/* Every instruction is left at most once for a branch, and once for a callback. */
+	struct walk w = {
+		.v = v,
+		.seen = calloc(v->insn_cnt, 1),
+		.todo = malloc(v->insn_cnt * sizeof(u32)),
+		.straight = true,
+		.written = 1u << 1 | 1u << FP,
+	};
+	int err = -ENOMEM;
+
+	if (w.seen && w.todo) {
+		err = walk_path(&w, 0);
+		while (!err && w.nr_todo) {
+			leave_straight_line(&w);
+			err = walk_path(&w, w.todo[--w.nr_todo]);
+		}
+	}
+	free(w.todo);
+	free(w.seen);
+	return err;
+}

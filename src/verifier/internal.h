@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * internal.h: what the parts of the verifier share: the program under examination and the passes
+ * over it, in the order in which verify_program() runs them. Each pass returns 0, or the errno of
+ * the kernel after having written the reason to the log.
+ */
+#ifndef VERIFIER_INTERNAL_H
+#define VERIFIER_INTERNAL_H
+
+#include "verifier/verify.h"
+
+struct verifier {
+	struct verify_request *request;
+	struct verify_result *result;
+	struct bpf_insn *insns;
+	u32 insn_cnt;
+	/* Deepest byte of the frame that is seen to be used, by subprogram. */
+	u16 stack_depth[PROG_MAX_SUBPROGS];
+};
+
+/* Writes a line to the log, if there is one. */
+#define verbose(v, ...) sink_printf((v)->request->log, __VA_ARGS__)
+
+/* maps.c */
+int bind_fd_array(struct verifier *v);
+/* Checks opcodes and ld_imm64 pairs, and turns map references into the file form. */
+int resolve_references(struct verifier *v);
+
+/* structure.c */
+int find_subprogs(struct verifier *v);
+/* Jumps stay inside their subprogram, and nothing runs off its end. */
+int check_subprogs(struct verifier *v);
+/* Every instruction can be reached, and none jumps into a ld_imm64. */
+int check_reachability(struct verifier *v);
+/* The subprogram that contains instruction pc. */
+u32 subprog_at(const struct verifier *v, u32 pc);
+
+/* check.c */
+int check_instructions(struct verifier *v);
+
+/* frames.c */
+int check_call_depth(struct verifier *v);
+int check_stack_size(struct verifier *v);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * helper.h: the helper table. One row per helper in helpers.def:
+ *
+ *   HELPER(map_lookup_elem, 1, HG_ALL, 0, MAP_H_LOOKUP, RET_MAP_VALUE_OR_NULL, ARG_MAP,
+ *          ARG_MAP_KEY, 0, 0, 0)
+ *
+ * The load-time checks read names, groups, flags and map permissions; the checked interpreter
+ * proves each argument by its kind before the call; the function then needs no check of its own.
+ */
+#ifndef VM_HELPER_H
+#define VM_HELPER_H
+
+#include "base/compiler.h"
+#include "vm/vm.h"
+
+enum helper_arg {
+	ARG_NONE,
+	ARG_ANY,          /* any scalar */
+	ARG_CTX,          /* the run's context */
+	ARG_MAP,          /* a struct map * of this program */
+	ARG_MAP_KEY,      /* key_size readable bytes of the map in argument 1 */
+	ARG_MAP_VALUE,    /* value_size readable bytes */
+	ARG_MAP_VALUE_OUT,/* value_size writable bytes */
+	ARG_MEM,          /* readable; its size is the next argument */
+	ARG_MEM_OR_NULL,  /* the same, or NULL with size 0 */
+	ARG_MEM_OUT,      /* writable; its size is the next argument */
+	ARG_SIZE,         /* size of the memory before it; 0 is an error */
+	ARG_SIZE_OR_ZERO,
+	ARG_LONG_OUT,     /* 8 writable bytes */
+	ARG_CALLBACK,     /* instruction index of a subprogram */
+	ARG_STACK_OR_NULL,/* callback context: any value, passed through */
+};
+
+enum helper_ret { RET_INT, RET_VOID, RET_MAP_VALUE_OR_NULL };
+
+enum helper_flags {
+	HF_GPL = 1 << 0,          /* only for programs with a GPL-compatible license */
+	HF_MOVES_PACKET = 1 << 1, /* packet pointers are invalid afterwards */
+	HF_MAY_SLEEP = 1 << 2,    /* only for sleepable programs */
+};
+
+typedef u64 (*helper_fn)(struct vm_run *run, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);
+
+struct helper {
+	const char *name; /* without bpf_ */
+	helper_fn fn;     /* NULL: known to the kernel, not served here */
+	u32 groups;       /* enum helper_group */
+	u32 flags;
+	u32 map_bit;      /* enum map_helpers that the map in an ARG_MAP must have; 0: any */
+	u8 ret;
+	u8 args[5];
+};
+
+/* By BPF_FUNC_*; NULL for a number that the kernel does not know. */
+const struct helper *helper_of(u32 id);
+
+#endif

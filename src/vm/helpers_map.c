@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * helpers_map.c: helpers on maps and those that call back into the program. Arguments have been
+ * proven by the caller: the map is one of the program's and takes the operation.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "vm/helpers.h"
+
+#define LOOPS_MAX (1u << 23)
+
+static struct map *map_arg(u64 reg)
+{
+	return U64_PTR(reg);
+}
+
+HELPER_FN(map_lookup_elem)
+{
+	struct map *map = map_arg(r1);
+
+	return PTR_U64(map->ops->lookup(map, U64_PTR(r2)));
+}
+
+HELPER_FN(map_update_elem)
+{
+	struct map *map = map_arg(r1);
+
+	return (u64)(s64)map->ops->update(map, U64_PTR(r2), U64_PTR(r3), r4);
+}
+
+HELPER_FN(map_delete_elem)
+{
+	struct map *map = map_arg(r1);
+
+	return (u64)(s64)map->ops->delete(map, U64_PTR(r2));
+}
+
+HELPER_FN(map_lookup_percpu_elem)
+{
+	struct map *map = map_arg(r1);
+
+	return PTR_U64(map->ops->lookup_percpu(map, U64_PTR(r2), (u32)r3));
+}
+
+/*
+ * The keys are copied before each callback and the successor is asked for first, so that the
+ * callback may delete the element it was given.
+ */
+static u64 walk(struct vm_run *run, struct map *map, u8 *keys, u64 callback, u64 ctx)
+{
+	u8 *key = keys, *next = keys + ROUND_UP(map->key_size, 8u), *spare;
+	int err = map->ops->get_next_key(map, NULL, key);
+	u64 count = 0, stop;
+
+	for (u32 i = 0; !err && i < map->max_entries; i++) {
+		void *value = map->ops->lookup(map, key);
+
+		err = map->ops->get_next_key(map, key, next);
+		if (value) {
+			count++;
+			run->extra[run->nr_extra - 1].start = PTR_U64(key);
+			run->extra[run->nr_extra - 1].end = PTR_U64(key) + map->key_size;
+			if (interp_callback(run, (u32)callback, PTR_U64(map), PTR_U64(key),
+					    PTR_U64(value), ctx, &stop) || stop)
+				break;
+		}
+		spare = key;
+		key = next;
+		next = spare;
+	}
+	return count;
+}
+
+HELPER_FN(for_each_map_elem)
+{
+	struct map *map = map_arg(r1);
+	u64 count;
+	u8 *keys;
+
+	if (r4)
+		return HELPER_ERROR(EINVAL);
+	if (run->nr_extra >= VM_EXTRA_MEMORY)
+		return vm_faultf(run, "for_each_map_elem: nested too deeply");
+	keys = malloc(2 * ROUND_UP((size_t)map->key_size, 8u));
+	if (!keys)
+		return HELPER_ERROR(ENOMEM);
+	run->extra[run->nr_extra++] = (struct vm_memory){.name = "map key"};
+	count = walk(run, map, keys, r2, r3);
+	run->nr_extra--;
+	free(keys);
+	return count;
+}
+
+HELPER_FN(loop)
+{
+	u32 count = (u32)r1;
+	u64 stop;
+
+	if (r4)
+		return HELPER_ERROR(EINVAL);
+	if (count > LOOPS_MAX)
+		return HELPER_ERROR(E2BIG);
+	for (u32 i = 0; i < count; i++)
+		if (interp_callback(run, (u32)r2, i, r3, 0, 0, &stop) || stop)
+			return i + 1;
+	return count;
+}

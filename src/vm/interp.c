@@ -1,0 +1,934 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * interp.c: the checked interpreter, the reference semantics of every instruction in insn.def.
+ * Owns the frames of a run. Knows no fd, no command and no particular map or program type.
+ *
+ * Invariant: nothing is dereferenced that has not been proven to lie in a live stack frame, the
+ * packet, one value of one map of the program, a field of the context, or a range in run->extra;
+ * and the instruction pointer never leaves the program. So any bytecode ends in a result or in a
+ * fault. The last instruction is an exit or a jump (checked at the start of a run) and all jump
+ * targets are checked when taken; hence falling through needs no check.
+ */
+#include "vm/vm.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/filter.h>
+
+#include "base/atomic.h"
+#include "vm/helper.h"
+#include "vm/insn.h"
+
+/*
+ * A frame's 512 bytes are the upper half of its stride: stores just beyond either end of a frame
+ * never land in another one.
+ */
+#define FRAME_STRIDE (2 * PROG_STACK_BYTES)
+/* What registers hold that a call has clobbered; no address of user space. */
+#define POISON 0xdead4ead00000000u
+/* The largest size that the kernel lets a helper argument have. */
+#define MAX_MEMORY_ARGUMENT (1u << 29)
+
+struct frame {
+	const struct bpf_insn *caller; /* the call that made it; NULL at the bottom of exec() */
+	u32 may_gotos;                 /* passes left */
+	u64 saved[4];                  /* the caller's R6-R9 */
+};
+
+struct interp {
+	u8 stack[PROG_MAX_FRAMES * FRAME_STRIDE] __attribute__((aligned(16)));
+	struct frame frames[PROG_MAX_FRAMES];
+	u32 depth;      /* live frames */
+	u32 live_bytes; /* of stack: depth strides */
+	u32 pc;         /* of the current instruction, where something may fault */
+	/* The map value that was touched last. Values stay values for as long as the map lives. */
+	struct {
+		u64 start;
+		u32 size;
+		bool readable, writable;
+	} value;
+};
+
+struct word_u8 {
+	u8 v;
+} __attribute__((packed, may_alias));
+struct word_u16 {
+	u16 v;
+} __attribute__((packed, may_alias));
+struct word_u32 {
+	u32 v;
+} __attribute__((packed, may_alias));
+struct word_u64 {
+	u64 v;
+} __attribute__((packed, may_alias));
+
+static bool memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write);
+static void fault_access(struct vm_run *run, u64 address, u32 size, const char *what);
+
+static inline bool in_range(u64 address, u64 size, u64 start, u64 length)
+{
+	u64 at = address - start;
+
+	return at < length && size <= length - at;
+}
+
+static inline bool in_frame(u64 at, u64 size)
+{
+	u64 offset = at % FRAME_STRIDE;
+
+	return offset >= PROG_STACK_BYTES && size <= FRAME_STRIDE - offset;
+}
+
+static inline bool in_packet(const struct packet *packet, u64 address, u64 size, bool write)
+{
+	return packet && (packet->writable || !write) &&
+	       in_range(address, size, PTR_U64(packet->data),
+			(u64)(packet->data_end - packet->data));
+}
+
+static inline bool in_last_value(const struct interp *vm, u64 address, u64 size, bool write)
+{
+	return in_range(address, size, vm->value.start, vm->value.size) &&
+	       (write ? vm->value.writable : vm->value.readable);
+}
+
+/* May an instruction load or store size bytes (1, 2, 4, 8)? The stack wants natural alignment. */
+static inline bool may_access(struct vm_run *run, struct interp *vm, u64 address, u32 size,
+			      bool write)
+{
+	u64 at = address - PTR_U64(vm->stack);
+
+	if (at < vm->live_bytes)
+		return in_frame(at, size) && at % size == 0;
+	if (in_last_value(vm, address, size, write) ||
+	    in_packet(run->packet, address, size, write))
+		return true;
+	return memory_elsewhere(run, address, size, write);
+}
+
+static inline u32 index_of(const struct vm_run *run, const struct bpf_insn *insn)
+{
+	return (u32)(insn - run->prog->code);
+}
+
+#define SWITCH_KEY(code, variant) ((u64)(u32)(variant) << 8 | (u8)(code))
+
+/* The instructions that share an opcode: false when there is no such variant. */
+static inline bool alu_off32(u8 op, s16 off, u32 a, u32 b, u64 *out)
+{
+	typedef u32 U;
+	typedef s32 S;
+
+	switch (SWITCH_KEY(op, off)) {
+#define ALU_OFF(name, op, off, text, expr)                                                         \
+	case SWITCH_KEY(op, off):                                                                  \
+		*out = (U)(expr);                                                                  \
+		return true;
+#include "vm/insn.def"
+	}
+	return false;
+}
+
+static inline bool alu_off64(u8 op, s16 off, u64 a, u64 b, u64 *out)
+{
+	typedef u64 U;
+	typedef s64 S;
+
+	switch (SWITCH_KEY(op, off)) {
+#define ALU_OFF(name, op, off, text, expr)                                                         \
+	case SWITCH_KEY(op, off):                                                                  \
+		*out = (expr);                                                                     \
+		return true;
+#include "vm/insn.def"
+	}
+	return false;
+}
+
+static inline bool mov_x32(s16 off, u32 b, u64 *out)
+{
+	typedef u32 U;
+	typedef s32 S;
+
+#define MOV(name, class, source, variant, text, expr)                                              \
+	if ((class) == BPF_ALU && (source) == BPF_X && off == (variant)) {                         \
+		*out = (U)(expr);                                                                  \
+		return true;                                                                       \
+	}
+#include "vm/insn.def"
+	return false;
+}
+
+static inline bool mov_x64(s16 off, u64 b, u64 *out)
+{
+	typedef u64 U;
+	typedef s64 S;
+
+#define MOV(name, class, source, variant, text, expr)                                              \
+	if ((class) == BPF_ALU64 && (source) == BPF_X && off == (variant)) {                       \
+		*out = (expr);                                                                     \
+		return true;                                                                       \
+	}
+#include "vm/insn.def"
+	return false;
+}
+
+static inline bool unary(u8 code, s32 variant, u64 a, u64 *out)
+{
+	switch (SWITCH_KEY(code, variant)) {
+#define UNARY(name, code, imm, fields, text, expr)                                                 \
+	case SWITCH_KEY(code, imm):                                                                \
+		*out = (expr);                                                                     \
+		return true;
+#include "vm/insn.def"
+	}
+	return false;
+}
+
+enum atomic_result { NONE, SRC, R0 };
+
+static bool atomic32(const struct bpf_insn *insn, u64 *regs, u32 *p)
+{
+	u32 v = (u32)regs[insn->src_reg], r0 = (u32)regs[0], before;
+
+	switch (insn->imm) {
+#define ATOMIC(name, imm, result, text, expr)                                                      \
+	case imm:                                                                                  \
+		before = (expr);                                                                   \
+		if ((result) != NONE)                                                              \
+			regs[(result) == SRC ? insn->src_reg : 0] = before;                        \
+		return true;
+#include "vm/insn.def"
+	}
+	return false;
+}
+
+static bool atomic64(const struct bpf_insn *insn, u64 *regs, u64 *p)
+{
+	u64 v = regs[insn->src_reg], r0 = regs[0], before;
+
+	switch (insn->imm) {
+#define ATOMIC(name, imm, result, text, expr)                                                      \
+	case imm:                                                                                  \
+		before = (expr);                                                                   \
+		if ((result) != NONE)                                                              \
+			regs[(result) == SRC ? insn->src_reg : 0] = before;                        \
+		return true;
+#include "vm/insn.def"
+	}
+	return false;
+}
+
+static u64 atomic_load_sized(u64 address, u32 size)
+{
+	switch (size) {
+	case 1:
+		return load_acquire((u8 *)U64_PTR(address));
+	case 2:
+		return load_acquire((u16 *)U64_PTR(address));
+	case 4:
+		return load_acquire((u32 *)U64_PTR(address));
+	}
+	return load_acquire((u64 *)U64_PTR(address));
+}
+
+static void atomic_store_sized(u64 address, u32 size, u64 value)
+{
+	switch (size) {
+	case 1:
+		store_release((u8 *)U64_PTR(address), (u8)value);
+		return;
+	case 2:
+		store_release((u16 *)U64_PTR(address), (u16)value);
+		return;
+	case 4:
+		store_release((u32 *)U64_PTR(address), (u32)value);
+		return;
+	}
+	store_release((u64 *)U64_PTR(address), value);
+}
+
+static inline u32 size_of_access(u8 code)
+{
+	switch (BPF_SIZE(code)) {
+	case BPF_B:
+		return 1;
+	case BPF_H:
+		return 2;
+	case BPF_W:
+		return 4;
+	}
+	return 8;
+}
+
+/* All of STX | ATOMIC. Only naturally aligned memory; false after a fault. */
+static bool run_atomic(struct vm_run *run, const struct bpf_insn *insn, u64 *regs)
+{
+	u32 size = size_of_access(insn->code);
+	bool load = insn->imm == UAPI_LOAD_ACQ;
+	u64 address = regs[load ? insn->src_reg : insn->dst_reg] + (u64)(s64)insn->off;
+
+	run->interp->pc = index_of(run, insn);
+	if (insn_find(insn) == INSN_NONE) {
+		vm_faultf(run, "unknown atomic instruction %02x of %u bytes", insn->imm, size);
+		return false;
+	}
+	if (!may_access(run, run->interp, address, size, !load)) {
+		fault_access(run, address, size, load ? "load" : "atomic access");
+		return false;
+	}
+	if (address % size) {
+		vm_faultf(run, "misaligned atomic access of %u bytes at 0x%llx", size,
+			  (unsigned long long)address);
+		return false;
+	}
+	if (load)
+		regs[insn->dst_reg] = atomic_load_sized(address, size);
+	else if (insn->imm == UAPI_STORE_REL)
+		atomic_store_sized(address, size, regs[insn->src_reg]);
+	else if (size == 4)
+		return atomic32(insn, regs, U64_PTR(address));
+	else
+		return atomic64(insn, regs, U64_PTR(address));
+	return true;
+}
+
+static void clobber(u64 *regs, u32 first)
+{
+	for (u32 i = first; i <= 5; i++)
+		regs[i] = POISON;
+}
+
+/* Where the bytes of a packet load start: negative offsets count from a header. */
+static s64 packet_offset(const struct packet *packet, s32 offset)
+{
+	if (offset >= 0)
+		return offset;
+	if (offset >= SKF_NET_OFF)
+		return packet->network - packet->data + (s64)offset - SKF_NET_OFF;
+	if (offset >= SKF_LL_OFF)
+		return packet->mac - packet->data + (s64)offset - SKF_LL_OFF;
+	return INT64_MAX / 2;
+}
+
+enum packet_load { PACKET_LOADED, PACKET_ENDS, PACKET_FAULT };
+
+/* LD_ABS and LD_IND. Outside the packet: the frame ends with R0 = 0. */
+static enum packet_load run_packet_load(struct vm_run *run, const struct bpf_insn *insn, u64 *regs)
+{
+	const struct packet *packet = run->packet;
+	u32 size = size_of_access(insn->code), at;
+	s64 offset;
+
+	run->interp->pc = index_of(run, insn);
+	if (!packet || !run->prog->type->ld_abs || insn_find(insn) == INSN_NONE ||
+	    regs[6] != PTR_U64(run->ctx)) {
+		vm_faultf(run, "packet load without a packet, or R6 is not the context");
+		return PACKET_FAULT;
+	}
+	at = (u32)insn->imm + (BPF_MODE(insn->code) == BPF_IND ? (u32)regs[insn->src_reg] : 0);
+	offset = packet_offset(packet, (s32)at);
+	clobber(regs, 1);
+	regs[0] = 0;
+	if (offset < ((s32)at < 0 ? packet->head - packet->data : 0) ||
+	    offset + size > packet->data_end - packet->data)
+		return PACKET_ENDS;
+	for (u32 i = 0; i < size; i++)
+		regs[0] = regs[0] << 8 | packet->data[offset + i];
+	return PACKET_LOADED;
+}
+
+static u64 frame_pointer(const struct interp *vm)
+{
+	return PTR_U64(vm->stack) + vm->live_bytes;
+}
+
+static bool push_frame(struct vm_run *run, const struct bpf_insn *caller, const u64 *regs)
+{
+	struct interp *vm = run->interp;
+	struct frame *frame = &vm->frames[vm->depth];
+
+	if (vm->depth == PROG_MAX_FRAMES) {
+		vm_faultf(run, "the call stack of %u frames is too deep", PROG_MAX_FRAMES + 1);
+		return false;
+	}
+	frame->caller = caller;
+	frame->may_gotos = MAY_GOTO_LIMIT;
+	memcpy(frame->saved, regs + 6, sizeof(frame->saved));
+	vm->depth++;
+	vm->live_bytes += FRAME_STRIDE;
+	memset(vm->stack + vm->live_bytes - PROG_STACK_BYTES, 0, PROG_STACK_BYTES);
+	return true;
+}
+
+static const struct bpf_insn *pop_frame(struct interp *vm, u64 *regs)
+{
+	struct frame *frame = &vm->frames[--vm->depth];
+
+	vm->live_bytes -= FRAME_STRIDE;
+	memcpy(regs + 6, frame->saved, sizeof(frame->saved));
+	regs[10] = frame_pointer(vm);
+	return frame->caller;
+}
+
+static bool check_arguments(struct vm_run *run, const struct helper *helper, const u64 *regs);
+
+/* Calls a helper with R1-R5, result in R0. False after a fault. */
+static inline bool call_helper(struct vm_run *run, u32 id, u64 *regs)
+{
+	const struct helper *helper = helper_of(id);
+
+	if (unlikely(!helper || !helper->fn)) {
+		vm_faultf(run, "call of unknown helper %u", id);
+		return false;
+	}
+	if (unlikely(!check_arguments(run, helper, regs)))
+		return false;
+	regs[0] = helper->fn(run, regs[1], regs[2], regs[3], regs[4], regs[5]);
+	clobber(regs, helper->ret == RET_VOID ? 0 : 1);
+	return likely(!run->fault.set);
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+
+#define DST regs[insn->dst_reg]
+#define SRC_REG regs[insn->src_reg]
+#define NEXT()                                                                                     \
+	do {                                                                                       \
+		insn++;                                                                            \
+		goto *labels[insn->code];                                                          \
+	} while (0)
+/*
+ * Takes what has been executed since `start` off the budget; straight-line code between two of
+ * these is bounded by the size of the program.
+ */
+#define CHARGE()                                                                                   \
+	do {                                                                                       \
+		u64 done = (u64)(insn + 1 - start);                                                \
+		if (unlikely(run->insns_left < done))                                              \
+			goto out_of_budget;                                                        \
+		run->insns_left -= done;                                                           \
+	} while (0)
+
+/*
+ * Runs from code[pc] until the frame it starts in returns. Only dispatches: what an instruction
+ * does is said in insn.def and the functions above.
+ */
+static int exec(struct vm_run *run, u32 pc, const u64 arguments[4], u64 *retval)
+{
+	static const void *const labels[256] = {
+		[0 ... 255] = &&unknown,
+#define ALU(name, op, text, expr)                                                                  \
+	[BPF_ALU | (op) | BPF_K] = &&name##32_K, [BPF_ALU | (op) | BPF_X] = &&name##32_X,          \
+	[BPF_ALU64 | (op) | BPF_K] = &&name##64_K, [BPF_ALU64 | (op) | BPF_X] = &&name##64_X,
+#define ALU_OFF(name, op, off, text, expr)                                                         \
+	[BPF_ALU | (op) | BPF_K] = &&off32_K, [BPF_ALU | (op) | BPF_X] = &&off32_X,                \
+	[BPF_ALU64 | (op) | BPF_K] = &&off64_K, [BPF_ALU64 | (op) | BPF_X] = &&off64_X,
+#define UNARY(name, code, imm, fields, text, expr) [code] = &&unary,
+#define JUMP(name, op, text, expr)                                                                 \
+	[BPF_JMP | (op) | BPF_K] = &&name##64_K, [BPF_JMP | (op) | BPF_X] = &&name##64_X,          \
+	[BPF_JMP32 | (op) | BPF_K] = &&name##32_K, [BPF_JMP32 | (op) | BPF_X] = &&name##32_X,
+#define LOAD(name, mode, size, type) [BPF_LDX | (mode) | (size)] = &&name,
+#define STORE(name, size, type)                                                                    \
+	[BPF_STX | BPF_MEM | (size)] = &&STX##name, [BPF_ST | BPF_MEM | (size)] = &&ST##name,
+#define ORDERED(name, size, type) [BPF_STX | BPF_ATOMIC | (size)] = &&atomic,
+#define LD_PACKET(name, size, type)                                                                \
+	[BPF_LD | BPF_ABS | (size)] = &&packet, [BPF_LD | BPF_IND | (size)] = &&packet,
+#include "vm/insn.def"
+		[BPF_ALU | BPF_MOV | BPF_K] = &&mov32_K,
+		[BPF_ALU | BPF_MOV | BPF_X] = &&mov32_X,
+		[BPF_ALU64 | BPF_MOV | BPF_K] = &&mov64_K,
+		[BPF_ALU64 | BPF_MOV | BPF_X] = &&mov64_X,
+		[BPF_JMP | BPF_JA] = &&ja,
+		[BPF_JMP32 | BPF_JA] = &&gotol,
+		[BPF_JMP | UAPI_JCOND] = &&may_goto,
+		[BPF_JMP | BPF_CALL] = &&call,
+		[BPF_JMP | BPF_EXIT] = &&exit,
+		[CODE_LD_IMM64] = &&ld_imm64,
+	};
+	const struct bpf_insn *const code = run->prog->code;
+	const u64 insn_cnt = run->prog->insn_cnt;
+	const struct bpf_insn *insn = code + pc, *start = insn;
+	struct interp *const vm = run->interp;
+	u64 regs[16] = {[1] = arguments[0], arguments[1], arguments[2], arguments[3]};
+	u64 address = 0;
+	u32 size = 0;
+	s64 to;
+
+	if (!push_frame(run, NULL, regs))
+		return -EFAULT;
+	regs[10] = frame_pointer(vm);
+	goto *labels[insn->code];
+
+#define BINARY(label, type, stype, mask, operand, expr)                                            \
+	label : {                                                                                  \
+		typedef type U;                                                                    \
+		typedef stype S __attribute__((unused));                                           \
+		enum { SHIFT_MASK = mask };                                                        \
+		U a = (U)DST, b = (U)(operand);                                                    \
+		DST = (U)(expr);                                                                   \
+		NEXT();                                                                            \
+	}
+#define ALU(name, op, text, expr)                                                                  \
+	BINARY(name##32_K, u32, s32, 31, insn->imm, expr)                                          \
+	BINARY(name##32_X, u32, s32, 31, SRC_REG, expr)                                            \
+	BINARY(name##64_K, u64, s64, 63, (s64)insn->imm, expr)                                     \
+	BINARY(name##64_X, u64, s64, 63, SRC_REG, expr)
+#define BRANCH(label, type, stype, operand, expr)                                                  \
+	label : {                                                                                  \
+		typedef type U;                                                                    \
+		typedef stype S __attribute__((unused));                                           \
+		U a = (U)DST, b = (U)(operand);                                                    \
+		if (expr)                                                                          \
+			goto ja;                                                                   \
+		NEXT();                                                                            \
+	}
+#define JUMP(name, op, text, expr)                                                                 \
+	BRANCH(name##32_K, u32, s32, insn->imm, expr)                                              \
+	BRANCH(name##32_X, u32, s32, SRC_REG, expr)                                                \
+	BRANCH(name##64_K, u64, s64, (s64)insn->imm, expr)                                         \
+	BRANCH(name##64_X, u64, s64, SRC_REG, expr)
+#define LOAD(name, mode, bpf_size, type)                                                           \
+	name : {                                                                                   \
+		address = SRC_REG + (u64)(s64)insn->off;                                           \
+		size = sizeof(type);                                                               \
+		if (unlikely(!may_access(run, vm, address, sizeof(type), false)))                  \
+			goto bad_load;                                                             \
+		DST = (u64)(s64)(type)WORD(type, address);                                         \
+		NEXT();                                                                            \
+	}
+#define STORE_OF(label, type, value)                                                               \
+	label : {                                                                                  \
+		address = DST + (u64)(s64)insn->off;                                               \
+		size = sizeof(type);                                                               \
+		if (unlikely(!may_access(run, vm, address, sizeof(type), true)))                   \
+			goto bad_store;                                                            \
+		WORD(type, address) = (type)(value);                                               \
+		NEXT();                                                                            \
+	}
+#define STORE(name, bpf_size, type)                                                                \
+	STORE_OF(STX##name, type, SRC_REG)                                                         \
+	STORE_OF(ST##name, type, (s64)insn->imm)
+#define WORD(type, address) (((struct word_##type *)U64_PTR(address))->v)
+#define word_s8 word_u8
+#define word_s16 word_u16
+#define word_s32 word_u32
+#include "vm/insn.def"
+
+off32_K:
+	if (!alu_off32(BPF_OP(insn->code), insn->off, (u32)DST, (u32)insn->imm, &DST))
+		goto unknown;
+	NEXT();
+off32_X:
+	if (!alu_off32(BPF_OP(insn->code), insn->off, (u32)DST, (u32)SRC_REG, &DST))
+		goto unknown;
+	NEXT();
+off64_K:
+	if (!alu_off64(BPF_OP(insn->code), insn->off, DST, (u64)(s64)insn->imm, &DST))
+		goto unknown;
+	NEXT();
+off64_X:
+	if (!alu_off64(BPF_OP(insn->code), insn->off, DST, SRC_REG, &DST))
+		goto unknown;
+	NEXT();
+mov32_K:
+	DST = (u32)insn->imm;
+	NEXT();
+mov32_X:
+	if (!mov_x32(insn->off, (u32)SRC_REG, &DST))
+		goto unknown;
+	NEXT();
+mov64_K:
+	DST = (u64)(s64)insn->imm;
+	NEXT();
+mov64_X:
+	if (!mov_x64(insn->off, SRC_REG, &DST))
+		goto unknown;
+	NEXT();
+unary:
+	if (!unary(insn->code, insn_variant(insn), DST, &DST))
+		goto unknown;
+	NEXT();
+ld_imm64:
+	if (unlikely((u64)(insn - code) + 2 >= insn_cnt))
+		goto unknown;
+	DST = (u64)(u32)insn[1].imm << 32 | (u32)insn->imm;
+	insn++;
+	NEXT();
+atomic:
+	if (unlikely(!run_atomic(run, insn, regs)))
+		goto stop;
+	NEXT();
+packet:
+	switch (run_packet_load(run, insn, regs)) {
+	case PACKET_LOADED:
+		NEXT();
+	case PACKET_ENDS:
+		goto exit;
+	case PACKET_FAULT:
+		goto stop;
+	}
+
+may_goto:
+	if (likely(vm->frames[vm->depth - 1].may_gotos)) {
+		vm->frames[vm->depth - 1].may_gotos--;
+		NEXT();
+	}
+ja:
+	to = (insn - code) + 1 + (s64)insn->off;
+jump:
+	if (unlikely((u64)to >= insn_cnt))
+		goto bad_jump;
+	CHARGE();
+	insn = start = code + to;
+	goto *labels[insn->code];
+gotol:
+	to = (insn - code) + 1 + (s64)insn->imm;
+	goto jump;
+
+call:
+	CHARGE();
+	start = insn + 1;
+	vm->pc = index_of(run, insn);
+	if (likely(insn->src_reg == 0)) {
+		if (unlikely(!call_helper(run, (u32)insn->imm, regs)))
+			goto stop;
+		NEXT();
+	}
+	to = (insn - code) + 1 + (s64)insn->imm;
+	if (unlikely(insn->src_reg != BPF_PSEUDO_CALL))
+		goto unknown;
+	if (unlikely((u64)to >= insn_cnt))
+		goto bad_jump;
+	if (unlikely(!push_frame(run, insn, regs)))
+		goto stop;
+	regs[10] = frame_pointer(vm);
+	insn = start = code + to;
+	goto *labels[insn->code];
+exit:
+	CHARGE();
+	insn = pop_frame(vm, regs);
+	start = insn + 1;
+	if (insn) {
+		clobber(regs, 1);
+		NEXT();
+	}
+	*retval = regs[0];
+	return 0;
+
+bad_load:
+	vm->pc = index_of(run, insn);
+	fault_access(run, address, size, "load");
+	goto stop;
+bad_store:
+	vm->pc = index_of(run, insn);
+	fault_access(run, address, size, "store");
+	goto stop;
+bad_jump:
+	vm->pc = index_of(run, insn);
+	vm_faultf(run, "jump out of range to %lld", (long long)to);
+	goto stop;
+out_of_budget:
+	vm->pc = index_of(run, insn);
+	run->insns_left = 0;
+	vm_faultf(run, "the instruction budget is used up");
+	goto stop;
+unknown:
+	vm->pc = index_of(run, insn);
+	vm_faultf(run, "unknown instruction %02x", insn->code);
+stop:
+	return -EFAULT;
+}
+
+#pragma GCC diagnostic pop
+
+/* Cold path */
+
+/* An exec() that faulted leaves its frames; its caller unwinds them. */
+static int exec_unwinding(struct vm_run *run, u32 pc, const u64 arguments[4], u64 *retval)
+{
+	u32 depth = run->interp->depth;
+	int err = exec(run, pc, arguments, retval);
+
+	run->interp->depth = depth;
+	run->interp->live_bytes = depth * FRAME_STRIDE;
+	return err;
+}
+
+int interp_run(struct vm_run *run, u64 *retval)
+{
+	const struct prog *prog = run->prog;
+	const u64 arguments[4] = {PTR_U64(run->ctx)};
+	const struct bpf_insn *last;
+	struct interp vm;
+	int err;
+
+	vm.depth = vm.live_bytes = vm.pc = 0;
+	vm.value.start = vm.value.size = 0;
+	run->interp = &vm;
+	run->fault.set = false;
+	last = prog->insn_cnt ? &prog->code[prog->insn_cnt - 1] : NULL;
+	if (last && (last->code == (BPF_JMP | BPF_EXIT) || insn_is_ja(last))) {
+		err = exec_unwinding(run, 0, arguments, retval);
+	} else {
+		vm_faultf(run, "the program does not end with an exit or a jump");
+		err = -EFAULT;
+	}
+	run->interp = NULL;
+	return err;
+}
+
+int interp_callback(struct vm_run *run, u32 insn, u64 a1, u64 a2, u64 a3, u64 a4, u64 *retval)
+{
+	const u64 arguments[4] = {a1, a2, a3, a4};
+	u32 pc = run->interp->pc;
+	int err;
+
+	if (insn >= run->prog->insn_cnt) {
+		vm_faultf(run, "callback %u is outside the program", insn);
+		return -EFAULT;
+	}
+	err = exec_unwinding(run, insn, arguments, retval);
+	if (!err)
+		run->interp->pc = pc;
+	return err;
+}
+
+u64 vm_faultf(struct vm_run *run, const char *fmt, ...)
+{
+	va_list args;
+
+	if (run->fault.set)
+		return 0;
+	run->fault.set = true;
+	run->fault.insn = run->interp ? run->interp->pc : 0;
+	va_start(args, fmt);
+	vsnprintf(run->fault.text, sizeof(run->fault.text), fmt, args);
+	va_end(args);
+	return 0;
+}
+
+static bool in_context(const struct vm_run *run, u64 address, u64 size, bool write)
+{
+	u64 offset = address - PTR_U64(run->ctx);
+
+	if (!run->ctx || !run->ctx_rules || offset >= run->ctx_rules->size)
+		return false;
+	return (size == 1 || size == 2 || size == 4 || size == 8) &&
+	       ctx_access_ok(run->ctx_rules, offset, (u32)size, write);
+}
+
+/* Finds the map value that contains address and remembers it. */
+static bool find_value(struct vm_run *run, u64 address)
+{
+	struct interp *vm = run->interp;
+
+	for (u32 i = 0; i < run->prog->nr_maps; i++) {
+		struct map *map = run->prog->maps[i];
+		void *value = map->ops->value_at ? map->ops->value_at(map, U64_PTR(address)) : NULL;
+
+		if (!value)
+			continue;
+		vm->value.start = PTR_U64(value);
+		vm->value.size = map->value_size;
+		vm->value.readable = !(map->flags & BPF_F_WRONLY_PROG);
+		vm->value.writable = !(map->flags & BPF_F_RDONLY_PROG);
+		return true;
+	}
+	return false;
+}
+
+/* Everything but the stack, the packet and the last value. */
+static bool memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write)
+{
+	for (u32 i = 0; i < MIN(run->nr_extra, (u32)VM_EXTRA_MEMORY); i++) {
+		const struct vm_memory *extra = &run->extra[i];
+
+		if (in_range(address, size, extra->start, extra->end - extra->start))
+			return extra->writable || !write;
+	}
+	if (in_context(run, address, size, write))
+		return true;
+	return find_value(run, address) && in_last_value(run->interp, address, size, write);
+}
+
+bool vm_memory_ok(struct vm_run *run, u64 address, u64 size, bool write)
+{
+	const struct interp *vm = run->interp;
+	u64 at = address - PTR_U64(vm->stack);
+
+	if (size == 0)
+		return true;
+	if (at < vm->live_bytes)
+		return in_frame(at, size);
+	return in_last_value(vm, address, size, write) ||
+	       in_packet(run->packet, address, size, write) ||
+	       memory_elsewhere(run, address, size, write);
+}
+
+/* What lies at or near an address, for a fault's text. */
+static void describe(struct vm_run *run, u64 address, char *text, size_t room)
+{
+	const struct interp *vm = run->interp;
+	const struct packet *packet = run->packet;
+	u64 near = 65536;
+
+	if (address - PTR_U64(vm->stack) < sizeof(vm->stack) + FRAME_STRIDE) {
+		u64 at = address - PTR_U64(vm->stack);
+		u32 frame = MIN((u32)(at / FRAME_STRIDE), vm->depth - 1);
+
+		snprintf(text, room, "fp%+lld of frame %u, whose stack is fp-512 to fp",
+			 (long long)at - (long long)(frame + 1) * FRAME_STRIDE, frame);
+	} else if (address < near) {
+		snprintf(text, room, "0x%llx, which is no address (a NULL pointer?)",
+			 (unsigned long long)address);
+	} else if (address - POISON + near < 2 * near) {
+		snprintf(text, room, "a register that a call has clobbered");
+	} else if (run->ctx_rules && address - PTR_U64(run->ctx) < run->ctx_rules->size) {
+		snprintf(text, room, "context offset %llu, where the field rules forbid it",
+			 (unsigned long long)(address - PTR_U64(run->ctx)));
+	} else if (packet && in_range(address, 0, PTR_U64(packet->head),
+				      (u64)(packet->end - packet->head) + near)) {
+		snprintf(text, room, "packet offset %lld, the packet has %lld%s bytes",
+			 (long long)(address - PTR_U64(packet->data)),
+			 (long long)(packet->data_end - packet->data),
+			 packet->writable ? "" : " read-only");
+	} else if (address - vm->value.start + near < vm->value.size + 2 * near) {
+		snprintf(text, room, "offset %lld of a map value of %u %sbytes",
+			 (long long)(address - vm->value.start), vm->value.size,
+			 !vm->value.readable   ? "write-only "
+			 : vm->value.writable ? ""
+					      : "read-only ");
+	} else {
+		snprintf(text, room, "0x%llx, which is no memory of this program",
+			 (unsigned long long)address);
+	}
+}
+
+static cold void fault_access(struct vm_run *run, u64 address, u32 size, const char *what)
+{
+	const struct interp *vm = run->interp;
+	u64 at = address - PTR_U64(vm->stack);
+	char where[120];
+
+	describe(run, address, where, sizeof(where));
+	vm_faultf(run, "%s%s of %u bytes at %s",
+		  at < vm->live_bytes && in_frame(at, size) ? "misaligned " : "", what, size, where);
+}
+
+/* Arguments of helpers */
+
+struct call {
+	struct vm_run *run;
+	const struct helper *helper;
+	const u64 *regs;
+	struct map *map;
+};
+
+static bool wrong_argument(const struct call *call, u32 reg, const char *what)
+{
+	vm_faultf(call->run, "R%u of bpf_%s is not %s", reg, call->helper->name, what);
+	return false;
+}
+
+static bool check_map(struct call *call, u32 reg)
+{
+	const u32 writers = MAP_H_UPDATE | MAP_H_DELETE | MAP_H_PUSH | MAP_H_POP;
+	const struct prog *prog = call->run->prog;
+	const struct helper *helper = call->helper;
+
+	for (u32 i = 0; i < prog->nr_maps; i++)
+		if (PTR_U64(prog->maps[i]) == call->regs[reg])
+			call->map = prog->maps[i];
+	if (!call->map)
+		return wrong_argument(call, reg, "a map of this program");
+	if (helper->map_bit && !(call->map->ops->helpers & helper->map_bit)) {
+		vm_faultf(call->run, "cannot pass map_type %u into func bpf_%s",
+			  call->map->header->type, helper->name);
+		return false;
+	}
+	if ((helper->map_bit & writers) && (call->map->flags & BPF_F_RDONLY_PROG)) {
+		vm_faultf(call->run, "write into map forbidden");
+		return false;
+	}
+	return true;
+}
+
+static bool check_memory(struct call *call, u32 reg, u64 size, bool write)
+{
+	char where[120];
+
+	if (size <= MAX_MEMORY_ARGUMENT &&
+	    vm_memory_ok(call->run, call->regs[reg], size, write))
+		return true;
+	describe(call->run, call->regs[reg], where, sizeof(where));
+	vm_faultf(call->run, "R%u of bpf_%s: %llu %s bytes at %s", reg, call->helper->name,
+		  (unsigned long long)size, write ? "writable" : "readable", where);
+	return false;
+}
+
+static bool check_map_memory(struct call *call, u32 reg, bool key, bool write)
+{
+	if (!call->map)
+		return wrong_argument(call, reg, "preceded by a map");
+	return check_memory(call, reg, key ? call->map->key_size : call->map->value_size, write);
+}
+
+static bool check_callback(struct call *call, u32 reg)
+{
+	const struct prog *prog = call->run->prog;
+
+	for (u32 i = 1; i < prog->nr_subprogs; i++)
+		if (prog->subprogs[i] == call->regs[reg])
+			return true;
+	return wrong_argument(call, reg, "a callback");
+}
+
+static bool check_argument(struct call *call, u32 reg)
+{
+	const u64 *regs = call->regs;
+	u64 next = reg < 5 ? regs[reg + 1] : 0;
+
+	switch (call->helper->args[reg - 1]) {
+	case ARG_CTX:
+		return regs[reg] == PTR_U64(call->run->ctx) ||
+		       wrong_argument(call, reg, "the context");
+	case ARG_MAP:
+		return check_map(call, reg);
+	case ARG_MAP_KEY:
+		return check_map_memory(call, reg, true, false);
+	case ARG_MAP_VALUE:
+		return check_map_memory(call, reg, false, false);
+	case ARG_MAP_VALUE_OUT:
+		return check_map_memory(call, reg, false, true);
+	case ARG_MEM_OR_NULL:
+		if (regs[reg] == 0 && next == 0)
+			return true;
+		return check_memory(call, reg, next, false);
+	case ARG_MEM:
+		return check_memory(call, reg, next, false);
+	case ARG_MEM_OUT:
+		return check_memory(call, reg, next, true);
+	case ARG_SIZE:
+		return regs[reg] || wrong_argument(call, reg, "a size above 0");
+	case ARG_LONG_OUT:
+		return check_memory(call, reg, sizeof(u64), true);
+	case ARG_CALLBACK:
+		return check_callback(call, reg);
+	}
+	return true;
+}
+
+static bool check_arguments(struct vm_run *run, const struct helper *helper, const u64 *regs)
+{
+	struct call call = {.run = run, .helper = helper, .regs = regs};
+
+	for (u32 reg = 1; reg <= 5 && helper->args[reg - 1] != ARG_NONE; reg++)
+		if (!check_argument(&call, reg))
+			return false;
+	return true;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * prog.c: the program object. Owns the layout of a program's file and the runnable copy that each
+ * process derives from it. Knows no bpf_attr, no fd numbers and no execution.
+ *
+ * Invariant: after prog_attach() every offset and count of struct prog has been checked against the
+ * file, and nothing in the file is read again but the header's plain numbers.
+ */
+#include "vm/prog.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/syscall.h"
+
+#define LD_IMM64 (BPF_LD | BPF_IMM | BPF_DW)
+
+/* Where each array lies behind the header; the last offset is the size of all. */
+struct file_layout {
+	u32 insns_at, map_ids_at, subprogs_at, func_info_at, line_info_at, size;
+};
+
+static u32 place(u64 *end, u64 bytes)
+{
+	u64 at = *end;
+
+	*end = ROUND_UP(at + bytes, 8);
+	return (u32)at;
+}
+
+static int layout_of(const struct prog_image *image, struct file_layout *layout)
+{
+	u64 end = ROUND_UP(sizeof(struct prog_header), 8);
+
+	layout->insns_at = place(&end, (u64)image->insn_cnt * sizeof(struct bpf_insn));
+	layout->map_ids_at = place(&end, (image->nr_maps + PROG_MAX_BOUND_MAPS) * sizeof(u32));
+	layout->subprogs_at = place(&end, (u64)image->nr_subprogs * sizeof(u32));
+	layout->func_info_at = place(&end, (u64)image->nr_func_info * image->func_info_rec_size);
+	layout->line_info_at = place(&end, (u64)image->nr_line_info * image->line_info_rec_size);
+	layout->size = (u32)end;
+	return end > INT32_MAX ? -E2BIG : 0;
+}
+
+static u64 since_boot(void)
+{
+	struct timespec now = {0};
+
+	SYSCALL(SYS_clock_gettime, CLOCK_BOOTTIME, &now);
+	return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
+}
+
+static void fill_header(struct prog_header *header, const struct prog_image *image,
+			const struct file_layout *layout)
+{
+	*header = (struct prog_header){
+		.type = image->type,
+		.expected_attach_type = image->expected_attach_type,
+		.flags = image->flags,
+		.insn_cnt = image->insn_cnt,
+		.nr_maps = image->nr_maps,
+		.nr_subprogs = image->nr_subprogs,
+		.nr_func_info = image->nr_func_info,
+		.func_info_rec_size = image->func_info_rec_size,
+		.nr_line_info = image->nr_line_info,
+		.line_info_rec_size = image->line_info_rec_size,
+		.btf_id = image->btf ? image->btf->id : 0,
+		.ifindex = image->ifindex,
+		.uid = sys_geteuid(),
+		.gpl_compatible = image->gpl_compatible,
+		.verified_insns = image->verified_insns,
+		.attach_btf_id = image->attach_btf_id,
+		.load_time = since_boot(),
+		.insns_at = layout->insns_at,
+		.map_ids_at = layout->map_ids_at,
+		.subprogs_at = layout->subprogs_at,
+		.func_info_at = layout->func_info_at,
+		.line_info_at = layout->line_info_at,
+	};
+	memcpy(header->tag, image->tag, sizeof(header->tag));
+	if (image->name)
+		strncpy(header->name, image->name, sizeof(header->name) - 1);
+}
+
+static void copy_array(u8 *base, u32 at, const void *from, u64 bytes)
+{
+	if (bytes)
+		memcpy(base + at, from, bytes);
+}
+
+static void fill_file(u8 *base, const struct prog_image *image, const struct file_layout *layout)
+{
+	u32 *ids = (u32 *)(base + layout->map_ids_at);
+
+	fill_header((struct prog_header *)base, image, layout);
+	copy_array(base, layout->insns_at, image->insns,
+		   (u64)image->insn_cnt * sizeof(struct bpf_insn));
+	for (u32 i = 0; i < image->nr_maps; i++)
+		ids[i] = image->maps[i]->object.id;
+	copy_array(base, layout->subprogs_at, image->subprogs,
+		   (u64)image->nr_subprogs * sizeof(u32));
+	copy_array(base, layout->func_info_at, image->func_info,
+		   (u64)image->nr_func_info * image->func_info_rec_size);
+	copy_array(base, layout->line_info_at, image->line_info,
+		   (u64)image->nr_line_info * image->line_info_rec_size);
+}
+
+static unsigned collect_refs(const struct prog_image *image, struct object **refs)
+{
+	unsigned count = 0;
+
+	for (u32 i = 0; i < image->nr_maps; i++)
+		refs[count++] = &image->maps[i]->object;
+	if (image->btf)
+		refs[count++] = image->btf;
+	return count;
+}
+
+int prog_create(const struct prog_image *image)
+{
+	struct object *refs[PROG_MAX_MAPS + 1];
+	struct file_layout layout;
+	struct object *object;
+	int fd;
+
+	if (image->nr_maps > PROG_MAX_MAPS || image->nr_subprogs > PROG_MAX_SUBPROGS ||
+	    image->insn_cnt > PROG_MAX_INSNS)
+		return -E2BIG;
+	fd = layout_of(image, &layout);
+	if (fd)
+		return fd;
+	fd = object_create(&prog_object_type, 0, layout.size, 0, &object);
+	if (fd)
+		return fd;
+	fill_file(region_control(&object->region), image, &layout);
+	fd = object_publish(object, refs, collect_refs(image, refs), OBJECT_READ_WRITE);
+	if (fd < 0) {
+		object_discard(object);
+		return fd;
+	}
+	object_put(object);
+	return fd;
+}
+
+/* An array of the file: inside the control area, aligned, behind the header. */
+static const void *file_array(const struct prog *prog, u32 at, u64 count, u64 size)
+{
+	const struct region *region = &prog->object.region;
+	u64 room = region->size - region->data_size - PAGE_BYTES;
+
+	if (at < sizeof(struct prog_header) || at % 4 || at > room || count * size > room - at)
+		return NULL;
+	return (const u8 *)prog->header + at;
+}
+
+/*
+ * Two atomic steps, so that a process may die between them: a free entry gets the id, then the
+ * count grows. Whoever finds an entry taken but not counted counts it.
+ */
+static int append_map_id(struct prog *prog, u32 id)
+{
+	struct prog_header *header = prog->header;
+	u32 *ids = (u32 *)((u8 *)header + header->map_ids_at);
+
+	for (;;) {
+		u32 count = load_acquire(&header->nr_maps), free_entry = 0;
+		bool done;
+
+		if (!file_array(prog, header->map_ids_at, (u64)count + 1, sizeof(u32)) ||
+		    (u64)header->map_ids_at + (count + 1) * sizeof(u32) > header->subprogs_at)
+			return -ENOMEM;
+		for (u32 i = 0; i < count; i++)
+			if (ids[i] == id)
+				return 0;
+		done = atomic_cas(&ids[count], &free_entry, id);
+		atomic_cas(&header->nr_maps, &count, count + 1);
+		if (done)
+			return 0;
+	}
+}
+
+int prog_bind_map(struct prog *prog, struct map *map)
+{
+	int err = object_ref_add(&prog->object, &map->object, 0);
+
+	return err ? err : append_map_id(prog, map->object.id);
+}
+
+static bool info_is_inside(const struct prog *prog)
+{
+	const struct prog_header *h = prog->header;
+
+	return h->func_info_rec_size <= PAGE_BYTES && h->line_info_rec_size <= PAGE_BYTES &&
+	       file_array(prog, h->func_info_at, h->nr_func_info, h->func_info_rec_size) &&
+	       file_array(prog, h->line_info_at, h->nr_line_info, h->line_info_rec_size);
+}
+
+static int attach_subprogs(struct prog *prog)
+{
+	u32 count = prog->header->nr_subprogs;
+	const u32 *from = file_array(prog, prog->header->subprogs_at, count, sizeof(u32));
+
+	if (!from || !count || count > PROG_MAX_SUBPROGS)
+		return -EINVAL;
+	prog->subprogs = malloc(count * sizeof(u32));
+	if (!prog->subprogs)
+		return -ENOMEM;
+	memcpy(prog->subprogs, from, count * sizeof(u32));
+	prog->nr_subprogs = count;
+	for (u32 i = 0; i < count; i++)
+		if (prog->subprogs[i] >= prog->insn_cnt || (i ? prog->subprogs[i] <= prog->subprogs[i - 1]
+						     : prog->subprogs[i] != 0))
+			return -EINVAL;
+	return 0;
+}
+
+static int attach_maps(struct prog *prog)
+{
+	u32 count = prog->header->nr_maps;
+	const u32 *ids = file_array(prog, prog->header->map_ids_at, count, sizeof(u32));
+
+	if (!ids)
+		return -EINVAL;
+	for (u32 i = 0; i < MIN(count, PROG_MAX_MAPS); i++) {
+		struct object *object;
+		int err = object_from_id(OBJECT_MAP, ids[i], &object);
+
+		if (err)
+			return err;
+		prog->maps[prog->nr_maps++] = map_of(object);
+	}
+	return 0;
+}
+
+static struct map *map_by_id(const struct prog *prog, u32 id)
+{
+	for (u32 i = 0; i < prog->nr_maps; i++)
+		if (prog->maps[i]->object.id == id)
+			return prog->maps[i];
+	return NULL;
+}
+
+static u64 value_address(struct map *map, u32 offset)
+{
+	const u32 first = 0;
+	u8 *value;
+
+	if (!(map->ops->traits & MAP_DIRECT_VALUE) || map->max_entries != 1 ||
+	    offset >= map->value_size)
+		return 0;
+	value = map->ops->lookup(map, &first);
+	return value ? PTR_U64(value + offset) : 0;
+}
+
+/* Replaces the reference in the two halves at index i by what it stands for in this process. */
+static int resolve_imm64(struct prog *prog, u32 i, u32 insn_cnt)
+{
+	struct bpf_insn *insn = prog->code + i;
+	struct map *map;
+	u64 value;
+
+	switch (insn->src_reg) {
+	case 0:
+		return 0;
+	case BPF_PSEUDO_FUNC:
+		value = (u64)i + 1 + (s64)insn->imm;
+		if (value >= insn_cnt)
+			return -EINVAL;
+		break;
+	case BPF_PSEUDO_MAP_FD:
+	case BPF_PSEUDO_MAP_VALUE:
+		map = map_by_id(prog, (u32)insn->imm);
+		if (!map)
+			return -EINVAL;
+		value = insn->src_reg == BPF_PSEUDO_MAP_FD ? PTR_U64(map)
+							   : value_address(map, (u32)insn[1].imm);
+		if (!value)
+			return -EINVAL;
+		insn->src_reg = 0;
+		break;
+	default:
+		return -EINVAL;
+	}
+	insn[0].imm = (s32)value;
+	insn[1].imm = (s32)(value >> 32);
+	return 0;
+}
+
+static int attach_code(struct prog *prog)
+{
+	u32 count = prog->header->insn_cnt;
+	const void *from;
+	int err;
+
+	from = file_array(prog, prog->header->insns_at, count, sizeof(struct bpf_insn));
+	if (!from || !count || count > PROG_MAX_INSNS)
+		return -EINVAL;
+	prog->code = malloc(count * sizeof(struct bpf_insn));
+	if (!prog->code)
+		return -ENOMEM;
+	memcpy(prog->code, from, count * sizeof(struct bpf_insn));
+	prog->insn_cnt = count;
+	for (u32 i = 0; i < count; i++) {
+		if (prog->code[i].code != LD_IMM64)
+			continue;
+		if (i + 1 == count)
+			return -EINVAL;
+		err = resolve_imm64(prog, i++, count);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void prog_detach(struct object *object)
+{
+	struct prog *prog = prog_of(object);
+
+	free(prog->code);
+	free(prog->subprogs);
+	prog->code = NULL;
+	prog->subprogs = NULL;
+	while (prog->nr_maps)
+		object_put(&prog->maps[--prog->nr_maps]->object);
+}
+
+static int prog_attach(struct object *object)
+{
+	const struct region *region = &object->region;
+	struct prog *prog = prog_of(object);
+	int err = -EINVAL;
+
+	if (region->size < region->data_size + sizeof(struct prog_header) + PAGE_BYTES)
+		return -EINVAL;
+	prog->header = region_control(region);
+	prog->type = prog_type_of(prog->header->type);
+	if (prog->type)
+		prog->type = prog_type_variant(prog->type, prog->header->expected_attach_type);
+	if (!prog->type || !info_is_inside(prog))
+		return -EINVAL;
+	err = attach_maps(prog);
+	if (!err)
+		err = attach_code(prog);
+	if (!err)
+		err = attach_subprogs(prog);
+	if (err)
+		prog_detach(object);
+	return err;
+}
+
+const struct object_type prog_object_type = {
+	.kind = OBJECT_PROG,
+	.name = "bpf-prog",
+	.local_size = sizeof(struct prog),
+	.attach = prog_attach,
+	.detach = prog_detach,
+};

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * test_run.c: PROG_TEST_RUN: the loop, the copies, and the two kinds of program whose context is
+ * plain memory (raw tracepoints, syscall). Packets are test_run_skb.c and test_run_xdp.c.
+ */
+#include "vm/test_run.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "base/log.h"
+#include "base/syscall.h"
+#include "object/realm.h"
+#include "vm/ctx.h"
+#include "vm/test_run_common.h"
+
+/* Iterations between two chances for others to get the virtual CPU. */
+#define CHUNK 1024u
+#define RAW_TP_CTX_MAX 96u
+#define SYSCALL_CTX_MAX UINT16_MAX
+
+static u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
+}
+
+static cold int report_fault(const struct vm_run *vm)
+{
+	char line[sizeof(vm->fault.text) + 1];
+	size_t len = strnlen(vm->fault.text, sizeof(vm->fault.text));
+
+	memcpy(line, vm->fault.text, len);
+	line[len] = '\n';
+	realm_trace(line, len + 1);
+	log_line(LOG_REFUSED, "%s", vm->fault.text);
+	return -EFAULT;
+}
+
+int test_run_loop(struct vm_run *vm, struct test_run *run)
+{
+	struct vcpu_table *vcpus = &realm_state()->vcpus;
+	u32 repeat = run->repeat ? run->repeat : 1, left = repeat;
+	u64 retval = 0, start = now_ns();
+	int err = 0;
+
+	while (left && !err) {
+		u32 chunk = MIN(left, CHUNK);
+
+		vcpu_enter(vcpus);
+		for (left -= chunk; chunk && !err; chunk--) {
+			vm->insns_left = VM_DEFAULT_BUDGET;
+			err = interp_run(vm, &retval);
+		}
+		vcpu_leave(vcpus);
+	}
+	run->retval = (u32)retval;
+	run->duration = (u32)MIN((now_ns() - start) / repeat, (u64)UINT32_MAX);
+	return err ? report_fault(vm) : 0;
+}
+
+int test_run_ctx_in(const struct test_run *run, void *ctx, u32 size)
+{
+	u32 given = MIN(run->ctx_size_in, size);
+
+	memset(ctx, 0, size);
+	if (!run->ctx_in)
+		return 0;
+	if (!is_zero(run->ctx_in, given, run->ctx_size_in))
+		return -E2BIG;
+	memcpy(ctx, run->ctx_in, given);
+	return 0;
+}
+
+int test_run_finish(struct test_run *run, const void *data, u32 size, const void *ctx, u32 ctx_size)
+{
+	u32 fits = run->data_out_room ? MIN(size, run->data_out_room) : size;
+
+	if (run->data_out)
+		memcpy(run->data_out, data, fits);
+	run->data_size_out = size;
+	run->ctx_size_out = ctx ? ctx_size : 0;
+	if (ctx && run->ctx_out)
+		memcpy(run->ctx_out, ctx, MIN(ctx_size, run->ctx_out_room));
+	if (fits < size || (ctx && run->ctx_out && run->ctx_out_room < ctx_size))
+		return -ENOSPC;
+	return 0;
+}
+
+bool test_run_ifindex_exists(u32 ifindex)
+{
+	struct ifreq request = {.ifr_ifindex = (int)ifindex};
+	int fd = (int)SYSCALL(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool exists;
+
+	if (fd < 0)
+		return false;
+	exists = SYSCALL(SYS_ioctl, fd, SIOCGIFNAME, &request) == 0;
+	sys_close(fd);
+	return exists;
+}
+
+/*
+ * The kernel's verifier knows the highest context offset that a program loads and refuses smaller
+ * contexts. This looks at loads through the registers that hold the context on the straight path.
+ */
+static u32 ctx_bytes_needed(const struct prog *prog)
+{
+	u32 holds = 1u << BPF_REG_1, need = 0;
+
+	for (u32 i = 0; i < prog->insn_cnt; i++) {
+		const struct bpf_insn *insn = &prog->code[i];
+		u8 class = BPF_CLASS(insn->code);
+		static const u8 bytes[] = {4, 2, 1, 8};
+
+		if ((class == BPF_LDX && holds >> insn->src_reg & 1) ||
+		    ((class == BPF_STX || class == BPF_ST) && holds >> insn->dst_reg & 1))
+			need = MAX(need, (u32)MAX(insn->off, 0) + bytes[BPF_SIZE(insn->code) >> 3]);
+		if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && holds >> insn->src_reg & 1)
+			holds |= 1u << insn->dst_reg;
+		else if (class == BPF_ALU64 || class == BPF_ALU || class == BPF_LDX || class == BPF_LD)
+			holds &= ~(1u << insn->dst_reg);
+		else if (insn->code == (BPF_JMP | BPF_CALL))
+			holds &= ~0x3fu;
+	}
+	return need;
+}
+
+/* A run whose context is size bytes of plain memory. */
+static int run_plain(struct prog *prog, struct test_run *run, void *ctx, u32 size, bool writable)
+{
+	const struct ctx_range all = {.to = (u16)size, .read = 15, .write = writable ? 15 : 0};
+	const struct ctx_rules rules = {.size = size, .nr_ranges = 1, .ranges = &all};
+	struct vm_run vm = {.prog = prog, .ctx = ctx, .ctx_rules = &rules};
+
+	return test_run_loop(&vm, run);
+}
+
+/* The kernel runs the program on the CPU asked for; so does the thread meanwhile. */
+static int run_on_cpu(struct prog *prog, struct test_run *run, void *ctx)
+{
+	cpu_set_t saved, wanted;
+	long saved_len;
+	int err;
+
+	if (run->cpu >= vcpu_possible() || run->cpu >= CPU_SETSIZE)
+		return -ENXIO;
+	CPU_ZERO(&wanted);
+	CPU_SET(run->cpu, &wanted);
+	saved_len = SYSCALL(SYS_sched_getaffinity, 0, sizeof(saved), &saved);
+	if (saved_len < 0 || SYSCALL(SYS_sched_setaffinity, 0, sizeof(wanted), &wanted))
+		return -ENXIO;
+	err = run_plain(prog, run, ctx, RAW_TP_CTX_MAX, false);
+	SYSCALL(SYS_sched_setaffinity, 0, saved_len, &saved);
+	return err;
+}
+
+int test_run_raw_tp(struct prog *prog, struct test_run *run)
+{
+	u64 ctx[RAW_TP_CTX_MAX / sizeof(u64)] = {0};
+
+	if (run->given || run->repeat || run->batch_size)
+		return -EINVAL;
+	if (run->ctx_size_in < ctx_bytes_needed(prog) || run->ctx_size_in > RAW_TP_CTX_MAX)
+		return -EINVAL;
+	if (!(run->flags & BPF_F_TEST_RUN_ON_CPU) && run->cpu)
+		return -EINVAL;
+	if (run->ctx_size_in)
+		memcpy(ctx, run->ctx_in, run->ctx_size_in);
+	if (run->flags & BPF_F_TEST_RUN_ON_CPU)
+		return run_on_cpu(prog, run, ctx);
+	return run_plain(prog, run, ctx, RAW_TP_CTX_MAX, false);
+}
+
+int test_run_syscall(struct prog *prog, struct test_run *run)
+{
+	int err;
+
+	if (run->given || run->repeat || run->flags || run->batch_size)
+		return -EINVAL;
+	if (run->ctx_size_in < ctx_bytes_needed(prog) || run->ctx_size_in > SYSCALL_CTX_MAX)
+		return -EINVAL;
+	err = run_plain(prog, run, run->ctx_in, run->ctx_size_in, true);
+	run->ctx_in_written = !err;
+	return err;
+}
+
+int prog_test_run(struct prog *prog, struct test_run *run)
+{
+	if (!prog->type->test_run)
+		return -ENOTSUPP;
+	return prog->type->test_run(prog, run);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * test_run.h: PROG_TEST_RUN behind the attribute.
+ */
+#ifndef VM_TEST_RUN_H
+#define VM_TEST_RUN_H
+
+#include "base/compiler.h"
+#include "vm/prog.h"
+
+/* What the attribute named, however small: some types refuse it. */
+enum test_run_given {
+	TEST_DATA_IN = 1 << 0,
+	TEST_DATA_OUT = 1 << 1,
+	TEST_CTX_OUT = 1 << 2,
+	TEST_DURATION = 1 << 3, /* nonzero on input */
+};
+
+/* The largest packet a run can leave behind: room for data_out when the caller names no size. */
+#define TEST_DATA_OUT_MAX (256u << 10)
+
+/* Buffers are ours; the command layer copies them in and out. */
+struct test_run {
+	u32 given; /* enum test_run_given */
+	const void *data_in;
+	u32 data_size_in;
+	/*
+	 * data_out_room is data_size_out of the attribute, also without data_out: a smaller packet
+	 * limit than the result is -ENOSPC, 0 is no limit (data_out then has TEST_DATA_OUT_MAX).
+	 */
+	void *data_out;      /* NULL: not wanted */
+	u32 data_out_room;
+	u32 data_size_out;   /* result: bytes there were, also if they did not fit */
+	void *ctx_in;        /* our copy, ctx_size_in bytes */
+	u32 ctx_size_in;
+	bool ctx_in_written; /* result: copy ctx_in back to where it came from (syscall programs) */
+	void *ctx_out;
+	u32 ctx_out_room;
+	u32 ctx_size_out;
+	u32 repeat;
+	u32 flags;
+	u32 cpu;
+	u32 batch_size;
+	u32 retval;          /* result */
+	u32 duration;        /* result: ns per run, mean */
+};
+
+/*
+ * Runs prog as the kernel's PROG_TEST_RUN does for its type. 0, -EINVAL, -ENOTSUPP (type without
+ * test run), -ENOMEM, -ENODEV, -ENXIO (no such interface, CPU), -E2BIG (unknown context bytes),
+ * -EFAULT (the checked interpreter stopped the program), -ENOSPC when an out buffer was too small
+ * (results are valid then).
+ */
+must_check int prog_test_run(struct prog *prog, struct test_run *run);
+
+/* By kind of context; named by prog_types.def only. */
+int test_run_skb(struct prog *prog, struct test_run *run);
+int test_run_xdp(struct prog *prog, struct test_run *run);
+int test_run_raw_tp(struct prog *prog, struct test_run *run);
+int test_run_syscall(struct prog *prog, struct test_run *run);
+
+#endif

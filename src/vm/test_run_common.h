@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * test_run_common.h: what the kinds of test run share. Private to test_run*.c.
+ */
+#ifndef VM_TEST_RUN_COMMON_H
+#define VM_TEST_RUN_COMMON_H
+
+#include "vm/test_run.h"
+#include "vm/vm.h"
+
+#define ETH_HLEN 14u
+#define MAC_LEN 6u
+
+/* What the kernel puts behind a packet, and the page that both share. */
+#define SHARED_INFO_BYTES 320u
+#define FRAME_BYTES 4096u
+
+/* Runs vm's program repeat times (0 counts as 1). 0 or -EFAULT; sets retval and duration. */
+must_check int test_run_loop(struct vm_run *vm, struct test_run *run);
+
+/*
+ * Copies ctx_in over the size bytes at ctx, which are cleared first. -E2BIG when ctx_in is longer
+ * and has nonzero bytes there.
+ */
+must_check int test_run_ctx_in(const struct test_run *run, void *ctx, u32 size);
+/* Results, and -ENOSPC where they do not fit. ctx NULL: the program had none to give back. */
+must_check int test_run_finish(struct test_run *run, const void *data, u32 size, const void *ctx,
+			       u32 ctx_size);
+/* Is there such a network interface in our network namespace? */
+bool test_run_ifindex_exists(u32 ifindex);
+
+/* Are all bytes from from to to zero? */
+static inline bool is_zero(const void *p, size_t from, size_t to)
+{
+	const u8 *bytes = p;
+
+	for (; from < to; from++)
+		if (bytes[from])
+			return false;
+	return true;
+}
+
+#endif

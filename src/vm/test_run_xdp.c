@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * test_run_xdp.c: test runs on xdp_md. The packet lies in a frame of one page as a driver would
+ * place it: 256 bytes of headroom in front, the kernel's shared info behind.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "vm/packet.h"
+#include "vm/prog_type.h"
+#include "vm/test_run_common.h"
+
+#define HEADROOM 256u
+#define XDP_FRAME_BYTES 40u /* kept free at the start of the headroom */
+#define META_MAX 255u
+
+static void packet_moved(struct vm_run *vm)
+{
+	struct packet_run *run = packet_run_of(vm);
+	struct xdp_md *md = vm->ctx;
+
+	md->data = (u32)PTR_U64(run->packet.data);
+	md->data_end = (u32)PTR_U64(run->packet.data_end);
+	md->data_meta = (u32)PTR_U64(run->meta);
+	vm->extra[0] = (struct vm_memory){.start = PTR_U64(run->meta),
+					  .end = PTR_U64(run->packet.data),
+					  .writable = true,
+					  .name = "packet metadata"};
+}
+
+static int check_md(const struct xdp_md *md, const struct test_run *test)
+{
+	if (md->data_meta || md->data_end > test->data_size_in || md->data > md->data_end)
+		return -EINVAL;
+	if (md->data % 4 || md->data > MIN(META_MAX, HEADROOM - XDP_FRAME_BYTES))
+		return -EINVAL;
+	return 0;
+}
+
+static int check_interface(const struct xdp_md *md)
+{
+	if (md->egress_ifindex || (!md->ingress_ifindex && md->rx_queue_index))
+		return -EINVAL;
+	if (!md->ingress_ifindex)
+		return 0;
+	if (!test_run_ifindex_exists(md->ingress_ifindex))
+		return -ENODEV;
+	/* No queue of a real interface is registered for XDP here, nor is any but lo's only one. */
+	return -EINVAL;
+}
+
+/* data_in is metadata, then the packet, in one piece. */
+static void place_packet(struct packet_run *run, const struct test_run *test, u32 meta)
+{
+	struct packet *packet = &run->packet;
+
+	packet->head = run->arena.packet + ARENA_ROOM;
+	packet->end = packet->head + FRAME_BYTES - SHARED_INFO_BYTES;
+	run->meta = packet->head + HEADROOM - meta;
+	packet->data = run->meta + meta;
+	packet->data_end = run->meta + test->data_size_in;
+	packet->mac = packet->data;
+	packet->network = packet->data;
+	memset(packet->head, 0, FRAME_BYTES);
+	memcpy(run->meta, test->data_in, test->data_size_in);
+}
+
+static int run_packet(struct packet_run *run, struct test_run *test)
+{
+	struct xdp_md *md = run->vm.ctx, out;
+	int err = test_run_ctx_in(test, md, sizeof(*md));
+
+	if (err)
+		return err;
+	out = *md;
+	if (test->ctx_in) {
+		err = check_md(md, test);
+		if (err)
+			return err;
+	}
+	if (test->data_size_in - md->data < ETH_HLEN)
+		return -EINVAL;
+	if (test->data_size_in > FRAME_BYTES - SHARED_INFO_BYTES - HEADROOM + md->data)
+		return -EINVAL;
+	if (!test->data_in)
+		return -EFAULT;
+	err = check_interface(md);
+	if (err)
+		return err;
+	place_packet(run, test, md->data);
+	packet_moved(&run->vm);
+	err = test_run_loop(&run->vm, test);
+	if (err)
+		return err;
+	out.data = (u32)(run->packet.data - run->meta);
+	out.data_end = (u32)(run->packet.data_end - run->meta);
+	return test_run_finish(test, run->meta, out.data_end,
+			       test->ctx_in || test->ctx_out ? &out : NULL, sizeof(out));
+}
+
+int test_run_xdp(struct prog *prog, struct test_run *test)
+{
+	struct packet_run run = {
+		.vm = {.prog = prog,
+		       .ctx_rules = prog->type->ctx,
+		       .packet_moved = packet_moved,
+		       .nr_extra = 1},
+		.packet = {.writable = true},
+	};
+	int err;
+
+	if (test->flags & BPF_F_TEST_XDP_LIVE_FRAMES) {
+		log_line(LOG_REFUSED, "TEST_RUN: live frames need the host kernel's network stack");
+		return -EOPNOTSUPP;
+	}
+	if (test->flags || test->batch_size ||
+	    prog->header->expected_attach_type == BPF_XDP_DEVMAP ||
+	    prog->header->expected_attach_type == BPF_XDP_CPUMAP)
+		return -EINVAL;
+	err = arena_take(&run.arena);
+	if (err)
+		return err;
+	run.vm.ctx = run.arena.ctx;
+	run.vm.packet = &run.packet;
+	err = run_packet(&run, test);
+	arena_put(&run.arena);
+	return err;
+}

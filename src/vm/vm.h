@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * vm.h: one run of a program. The contract that the interpreter, the JITs, the helpers and
+ * test_run share. Knows no fd and no command.
+ *
+ * Pointers in registers are true addresses of this process. Contexts of packet programs and the
+ * packets lie below 4 GiB, so that their 32-bit data fields are true pointers too.
+ */
+#ifndef VM_VM_H
+#define VM_VM_H
+
+#include "base/compiler.h"
+#include "vm/prog.h"
+
+/* A packet with room around it, in memory below 4 GiB. */
+struct packet {
+	u8 *head;     /* start of the buffer: what adjust_head may grow into, exclusive of reserve */
+	u8 *data;     /* first byte a program sees */
+	u8 *data_end; /* one past the last */
+	u8 *end;      /* end of the buffer */
+	u8 *mac;      /* link layer header (LD_ABS negative offsets, skb_load_bytes_relative) */
+	u8 *network;  /* network layer header */
+	bool writable; /* direct stores are allowed for this program type */
+};
+
+/* A further range that a helper handed out, or a test supplies. */
+struct vm_memory {
+	u64 start, end;
+	bool writable;
+	const char *name;
+};
+
+struct vm_fault {
+	bool set;
+	u32 insn;       /* index of the offending instruction */
+	char text[200]; /* one line: what, address, region, limit */
+};
+
+#define VM_EXTRA_MEMORY 8
+
+struct interp;
+
+struct vm_run {
+	struct prog *prog;
+	void *ctx;             /* R1 at entry */
+	const struct ctx_rules *ctx_rules;
+	struct packet *packet; /* NULL: none */
+	/* Called after a helper moved the packet, so that the context's data fields follow. */
+	void (*packet_moved)(struct vm_run *run);
+	struct vm_memory extra[VM_EXTRA_MEMORY];
+	u32 nr_extra;
+	u64 insns_left;        /* instruction budget; a run that uses it up faults */
+	struct vm_fault fault;
+	struct interp *interp; /* the interpreter's own state; NULL before the run */
+};
+
+#define VM_DEFAULT_BUDGET (1ull << 32)
+
+/*
+ * Runs the program once. 0 and *retval (R0), or -EFAULT with run->fault filled in: a memory access
+ * outside what the program may touch, an unknown instruction, a division of the frame limit, the
+ * budget. Owns a virtual CPU meanwhile (the caller has called vcpu_enter()).
+ */
+must_check int interp_run(struct vm_run *run, u64 *retval);
+/* Calls back into the program (for_each, loop): up to four arguments. Same results. */
+must_check int interp_callback(struct vm_run *run, u32 insn, u64 a1, u64 a2, u64 a3, u64 a4,
+			       u64 *retval);
+
+/* May this run touch [address, address+size)? For the interpreter and for helper arguments. */
+bool vm_memory_ok(struct vm_run *run, u64 address, u64 size, bool write);
+/* Ends the run with a fault; returns 0 so that helpers can `return vm_faultf(...)`. */
+u64 vm_faultf(struct vm_run *run, const char *fmt, ...) printf_like(2, 3);
+
+#endif
