@@ -26,8 +26,8 @@
  * Not variadic, though unistd.h says so: the six arguments lie in the same registers either way
  * on every ABI that raw_syscall() knows, and this form need not save them first.
  */
-EXPORT long preload_syscall(long nr, long a, long b, long c, long d, long e, long f)
-	__asm__("syscall");
+EXPORT long preload_syscall(long nr, long a, long b, long c, long d, long e,
+			    long f) __asm__("syscall");
 
 static long served(long cmd, long attr, long size)
 {
@@ -245,7 +245,9 @@ __attribute__((constructor)) static void start(void)
 	const char *verbose = getenv("USERBPF_VERBOSE");
 
 	if (verbose)
-		log_set_level(*verbose >= '2' ? LOG_CALLS : *verbose == '1' ? LOG_REFUSED : LOG_OFF);
+		log_set_level(*verbose >= '2'   ? LOG_CALLS
+			      : *verbose == '1' ? LOG_REFUSED
+						: LOG_OFF);
 }
 
 __attribute__((destructor)) static void finish(void)

@@ -53,7 +53,7 @@
 	}
 
 /* A function that fills a struct stat; a pin is an empty file with one name. */
-#define STAT(name, buf_type, params, args)                                                         \
+#define STAT(name, params, args)                                                                   \
 	EXPORT int name params                                                                     \
 	{                                                                                          \
 		char room[PATH_MAX];                                                               \
@@ -141,7 +141,8 @@ static bool is_absolute(const char *path)
 
 static bool crosses_bpffs(const char *path, const char *new_path)
 {
-	if (below_bpffs(path) == below_bpffs(new_path) || !is_absolute(path) || !is_absolute(new_path))
+	if (below_bpffs(path) == below_bpffs(new_path) || !is_absolute(path) ||
+	    !is_absolute(new_path))
 		return false;
 	errno = EXDEV;
 	return true;
@@ -189,10 +190,9 @@ PATHS(link, (const char *path, const char *new_path), (path, new_path))
 PATHS(linkat, (int dir, const char *path, int new_dir, const char *new_path, int flags),
       (dir, path, new_dir, new_path, flags))
 
-STAT(stat, stat, (const char *path, struct stat *buf), (path, buf))
-STAT(lstat, stat, (const char *path, struct stat *buf), (path, buf))
-STAT(fstatat, stat, (int dir, const char *path, struct stat *buf, int flags),
-     (dir, path, buf, flags))
+STAT(stat, (const char *path, struct stat *buf), (path, buf))
+STAT(lstat, (const char *path, struct stat *buf), (path, buf))
+STAT(fstatat, (int dir, const char *path, struct stat *buf, int flags), (dir, path, buf, flags))
 
 ALIAS(eaccess, euidaccess);
 ALIAS(stat64, stat);

@@ -486,16 +486,33 @@ HELPER_FN(xdp_adjust_head)
 	return 0;
 }
 
+/* Length with fragments. */
+static u32 xdp_len(struct vm_run *run)
+{
+	return packet_len(run->packet) + packet_run_of(run)->frag_bytes;
+}
+
+/* How far the end may move out: to that of the last fragment's page, or of the frame. */
+static s64 xdp_tailroom(struct vm_run *run)
+{
+	u32 frags = packet_run_of(run)->frag_bytes;
+
+	return frags ? ROUND_UP(frags, PAGE_BYTES) - frags : run->packet->end - run->packet->data_end;
+}
+
 HELPER_FN(xdp_adjust_tail)
 {
+	struct packet_run *xdp = packet_run_of(run);
 	struct packet *packet = run->packet;
-	s64 offset = (s32)r2, len = packet->data_end - packet->data + offset;
+	s64 offset = (s32)r2, in_frags;
 
-	if (packet->end - packet->data_end < offset || len < ETH_HLEN)
+	if (offset > xdp_tailroom(run) || xdp_len(run) + offset < ETH_HLEN)
 		return HELPER_ERROR(EINVAL);
 	if (offset > 0)
-		memset(packet->data_end, 0, (size_t)offset);
-	packet->data_end += offset;
+		memset(packet->data_end + xdp->frag_bytes, 0, (size_t)offset);
+	in_frags = xdp->frag_bytes ? MAX(offset, -(s64)xdp->frag_bytes) : 0;
+	xdp->frag_bytes += (u32)in_frags;
+	packet->data_end += offset - in_frags;
 	moved(run);
 	return 0;
 }
@@ -517,7 +534,7 @@ HELPER_FN(xdp_adjust_meta)
 
 HELPER_FN(xdp_get_buff_len)
 {
-	return packet_len(run->packet);
+	return xdp_len(run);
 }
 
 /* The range of an XDP packet that r2 and r4 name; -EFAULT and -EINVAL as the kernel. */
@@ -525,8 +542,8 @@ static u64 xdp_range(struct vm_run *run, u64 offset, u64 len, u8 **at)
 {
 	if (offset > UINT16_MAX || len > UINT16_MAX)
 		return HELPER_ERROR(EFAULT);
-	*at = packet_at(run->packet, offset, len);
-	return *at ? 0 : HELPER_ERROR(EINVAL);
+	*at = run->packet->data + offset;
+	return offset + len <= xdp_len(run) ? 0 : HELPER_ERROR(EINVAL);
 }
 
 HELPER_FN(xdp_load_bytes)

@@ -33,9 +33,8 @@ struct packet_run {
 	struct vm_run vm; /* first */
 	struct packet packet;
 	struct arena arena;
-	u8 *meta;        /* XDP: start of the metadata, packet.data without */
-	u32 linear_size; /* XDP: bytes of the kernel's buffer: packet.head + this is its end */
-	bool hash_is_set;
+	u8 *meta;       /* XDP: start of the metadata, packet.data without */
+	u32 frag_bytes; /* XDP: what follows data_end, in pages of its own as far as programs know */
 };
 
 static inline struct packet_run *packet_run_of(struct vm_run *run)
@@ -48,7 +47,7 @@ static inline u32 packet_len(const struct packet *packet)
 	return (u32)(packet->data_end - packet->data);
 }
 
-/* [offset, offset+len) of the packet, or NULL when it is not all there. */
+/* [offset, offset+len) of the packet without fragments, or NULL when it is not all there. */
 static inline u8 *packet_at(const struct packet *packet, u64 offset, u64 len)
 {
 	u64 have = packet_len(packet);

@@ -85,12 +85,15 @@ int test_run_finish(struct test_run *run, const void *data, u32 size, const void
 	if (run->data_out)
 		memcpy(run->data_out, data, fits);
 	run->data_size_out = size;
-	run->ctx_size_out = ctx ? ctx_size : 0;
-	if (ctx && run->ctx_out)
-		memcpy(run->ctx_out, ctx, MIN(ctx_size, run->ctx_out_room));
-	if (fits < size || (ctx && run->ctx_out && run->ctx_out_room < ctx_size))
+	run->written = TEST_DATA_OUT | TEST_DURATION;
+	if (fits < size)
 		return -ENOSPC;
-	return 0;
+	if (!ctx || !run->ctx_out)
+		return 0;
+	memcpy(run->ctx_out, ctx, MIN(ctx_size, run->ctx_out_room));
+	run->ctx_size_out = ctx_size;
+	run->written |= TEST_CTX_OUT;
+	return run->ctx_out_room < ctx_size ? -ENOSPC : 0;
 }
 
 bool test_run_ifindex_exists(u32 ifindex)
@@ -187,7 +190,8 @@ int test_run_syscall(struct prog *prog, struct test_run *run)
 	if (run->ctx_size_in < ctx_bytes_needed(prog) || run->ctx_size_in > SYSCALL_CTX_MAX)
 		return -EINVAL;
 	err = run_plain(prog, run, run->ctx_in, run->ctx_size_in, true);
-	run->ctx_in_written = !err;
+	if (!err && run->ctx_size_in)
+		run->written = TEST_CTX_IN;
 	return err;
 }
 

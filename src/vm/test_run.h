@@ -8,12 +8,13 @@
 #include "base/compiler.h"
 #include "vm/prog.h"
 
-/* What the attribute named, however small: some types refuse it. */
-enum test_run_given {
-	TEST_DATA_IN = 1 << 0,
-	TEST_DATA_OUT = 1 << 1,
-	TEST_CTX_OUT = 1 << 2,
-	TEST_DURATION = 1 << 3, /* nonzero on input */
+/* Parts of the attribute: which were given (some types refuse some), which are to be written. */
+enum test_run_parts {
+	TEST_DATA_IN = 1 << 0,  /* given: data_in is not NULL, whatever its size; and so on */
+	TEST_DATA_OUT = 1 << 1, /* written: data_out, data_size_out */
+	TEST_CTX_IN = 1 << 2,   /* written: the bytes at ctx_in, by syscall programs */
+	TEST_CTX_OUT = 1 << 3,  /* written: ctx_out, ctx_size_out */
+	TEST_DURATION = 1 << 4, /* given: it is not 0 */
 };
 
 /* The largest packet a run can leave behind: room for data_out when the caller names no size. */
@@ -21,7 +22,8 @@ enum test_run_given {
 
 /* Buffers are ours; the command layer copies them in and out. */
 struct test_run {
-	u32 given; /* enum test_run_given */
+	u32 given;   /* enum test_run_parts */
+	u32 written; /* result; the kernel leaves the others as they were, retval excepted */
 	const void *data_in;
 	u32 data_size_in;
 	/*
@@ -33,7 +35,6 @@ struct test_run {
 	u32 data_size_out;   /* result: bytes there were, also if they did not fit */
 	void *ctx_in;        /* our copy, ctx_size_in bytes */
 	u32 ctx_size_in;
-	bool ctx_in_written; /* result: copy ctx_in back to where it came from (syscall programs) */
 	void *ctx_out;
 	u32 ctx_out_room;
 	u32 ctx_size_out;

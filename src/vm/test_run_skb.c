@@ -55,8 +55,7 @@ static int check_ctx(const struct __sk_buff *skb, u32 len)
 	if (!is_zero(skb, 0, OFFSET(mark)) ||
 	    !is_zero(skb, OFFSET_END(mark), OFFSET(priority)) ||
 	    !is_zero(skb, OFFSET_END(ifindex), OFFSET(cb)) ||
-	    !is_zero(skb, OFFSET_END(cb), OFFSET(data_end)) ||
-	    !is_zero(skb, OFFSET_END(data_end), OFFSET(tstamp)) ||
+	    !is_zero(skb, OFFSET_END(cb), OFFSET(tstamp)) ||
 	    !is_zero(skb, OFFSET_END(gso_segs), OFFSET(gso_size)) ||
 	    !is_zero(skb, OFFSET_END(gso_size), OFFSET(hwtstamp)))
 		return -EINVAL;
@@ -83,14 +82,14 @@ static void classify(struct __sk_buff *skb, const u8 *mac, u32 len)
 	skb->protocol = htobe16(proto);
 }
 
-/* cgroup_skb programs see the addresses of the socket; here it is the packet's receiver. */
-static void fill_addresses(struct __sk_buff *skb, const u8 *network, u32 len)
+/* cgroup_skb programs see the addresses of the socket; here it is the packet's sender. */
+static void fill_addresses(struct __sk_buff *skb, const u8 *network)
 {
-	if (skb->protocol == htobe16(PROTO_IPV4) && len >= IPV4_BYTES) {
+	if (skb->protocol == htobe16(PROTO_IPV4)) {
 		skb->family = 2;
 		memcpy(&skb->local_ip4, network + 12, 4);
 		memcpy(&skb->remote_ip4, network + 16, 4);
-	} else if (skb->protocol == htobe16(PROTO_IPV6) && len >= IPV6_BYTES) {
+	} else if (skb->protocol == htobe16(PROTO_IPV6)) {
 		skb->family = 10;
 		memcpy(skb->local_ip6, network + 8, 16);
 		memcpy(skb->remote_ip6, network + 24, 16);
@@ -126,7 +125,7 @@ static int fill_ctx(struct packet_run *run, const struct test_run *test, bool li
 		skb->wire_len = len;
 	classify(skb, packet->mac, test->data_size_in);
 	if (run->vm.prog->type->helper_groups & HG_CGROUP_SKB)
-		fill_addresses(skb, packet->network, len);
+		fill_addresses(skb, packet->network);
 	packet_moved(&run->vm);
 	return 0;
 }
@@ -181,6 +180,18 @@ static int run_packet(struct packet_run *run, struct test_run *test)
 			       test->ctx_in || test->ctx_out ? &out : NULL, sizeof(out));
 }
 
+/* A packet that says IP must have room for that header. */
+static bool is_long_enough(const u8 *mac, u32 len)
+{
+	u32 least = ETH_HLEN;
+
+	if (mac[12] == PROTO_IPV4 >> 8 && mac[13] == (PROTO_IPV4 & 0xff))
+		least += IPV4_BYTES;
+	else if (mac[12] == PROTO_IPV6 >> 8 && mac[13] == (PROTO_IPV6 & 0xff))
+		least += IPV6_BYTES;
+	return len >= least;
+}
+
 int test_run_skb(struct prog *prog, struct test_run *test)
 {
 	struct packet_run run = {
@@ -196,6 +207,8 @@ int test_run_skb(struct prog *prog, struct test_run *test)
 		return -EINVAL;
 	if (!test->data_in)
 		return -EFAULT;
+	if (!is_long_enough(test->data_in, test->data_size_in))
+		return -EINVAL;
 	err = arena_take(&run.arena);
 	if (err)
 		return err;

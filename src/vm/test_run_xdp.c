@@ -14,6 +14,8 @@
 #define HEADROOM 256u
 #define XDP_FRAME_BYTES 40u /* kept free at the start of the headroom */
 #define META_MAX 255u
+#define FRAGS_MAX 17u
+#define LOOPBACK 1u
 
 static void packet_moved(struct vm_run *vm)
 {
@@ -46,12 +48,15 @@ static int check_interface(const struct xdp_md *md)
 		return 0;
 	if (!test_run_ifindex_exists(md->ingress_ifindex))
 		return -ENODEV;
-	/* No queue of a real interface is registered for XDP here, nor is any but lo's only one. */
-	return -EINVAL;
+	/* A queue that no driver registered for XDP; lo has one. */
+	return md->ingress_ifindex == LOOPBACK && !md->rx_queue_index ? 0 : -EINVAL;
 }
 
-/* data_in is metadata, then the packet, in one piece. */
-static void place_packet(struct packet_run *run, const struct test_run *test, u32 meta)
+/*
+ * data_in is metadata, then the packet: linear bytes of both in the frame, the rest in fragments.
+ * Here they follow at once, out of the reach of direct access.
+ */
+static void place_packet(struct packet_run *run, const struct test_run *test, u32 meta, u32 linear)
 {
 	struct packet *packet = &run->packet;
 
@@ -59,44 +64,54 @@ static void place_packet(struct packet_run *run, const struct test_run *test, u3
 	packet->end = packet->head + FRAME_BYTES - SHARED_INFO_BYTES;
 	run->meta = packet->head + HEADROOM - meta;
 	packet->data = run->meta + meta;
-	packet->data_end = run->meta + test->data_size_in;
+	packet->data_end = run->meta + linear;
+	run->frag_bytes = test->data_size_in - linear;
 	packet->mac = packet->data;
 	packet->network = packet->data;
 	memset(packet->head, 0, FRAME_BYTES);
 	memcpy(run->meta, test->data_in, test->data_size_in);
 }
 
+static int check_sizes(const struct xdp_md *md, const struct test_run *test, u32 linear)
+{
+	if (test->data_size_in - md->data < ETH_HLEN)
+		return -EINVAL;
+	if (test->data_size_in - linear > FRAGS_MAX * FRAME_BYTES)
+		return -ENOMEM;
+	return test->data_in ? 0 : -EFAULT;
+}
+
 static int run_packet(struct packet_run *run, struct test_run *test)
 {
+	bool with_ctx = test->ctx_in || test->ctx_out;
 	struct xdp_md *md = run->vm.ctx, out;
-	int err = test_run_ctx_in(test, md, sizeof(*md));
+	u32 linear, room;
+	int err;
 
+	err = test_run_ctx_in(test, md, sizeof(*md));
+	if (!err && with_ctx)
+		err = check_md(md, test);
 	if (err)
 		return err;
 	out = *md;
-	if (test->ctx_in) {
-		err = check_md(md, test);
-		if (err)
-			return err;
-	}
-	if (test->data_size_in - md->data < ETH_HLEN)
-		return -EINVAL;
-	if (test->data_size_in > FRAME_BYTES - SHARED_INFO_BYTES - HEADROOM + md->data)
-		return -EINVAL;
-	if (!test->data_in)
-		return -EFAULT;
-	err = check_interface(md);
+	room = FRAME_BYTES - SHARED_INFO_BYTES - HEADROOM + md->data;
+	linear = MIN(with_ctx ? md->data_end : test->data_size_in, room);
+	err = check_sizes(md, test, linear);
+	if (!err)
+		err = check_interface(md);
 	if (err)
 		return err;
-	place_packet(run, test, md->data);
+	place_packet(run, test, md->data, linear);
+	if (!md->ingress_ifindex)
+		md->ingress_ifindex = LOOPBACK;
 	packet_moved(&run->vm);
 	err = test_run_loop(&run->vm, test);
 	if (err)
 		return err;
 	out.data = (u32)(run->packet.data - run->meta);
 	out.data_end = (u32)(run->packet.data_end - run->meta);
-	return test_run_finish(test, run->meta, out.data_end,
-			       test->ctx_in || test->ctx_out ? &out : NULL, sizeof(out));
+	return test_run_finish(test, run->meta, out.data_end + run->frag_bytes,
+			       with_ctx ? &out : NULL, sizeof(out));
 }
 
 int test_run_xdp(struct prog *prog, struct test_run *test)

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
-# bpftool.sh: sessions with the unmodified bpftool. Each step prints what bpftool said; ids, times and
+# bpftool.sh: sessions with the unmodified bpftool. Each step prints what it said; ids, times and
 # sizes that may differ are masked, the rest must be what the kernel answers: the steps also run
 # natively where that is permitted; elsewhere bpftool.expected has the kernel's recorded answers.
 # Usage: bpftool.sh USERBPF PROGRAM.bpf.o [--record]
 here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=tap.sh
 . "$here/tap.sh"
 
 fs=/sys/fs/bpf
@@ -22,7 +23,8 @@ map_steps() {
 	step "map create: again" bpftool map create $fs/h type hash key 4 value 8 entries 4 name ub_counts
 	step "map create: bad type" bpftool map create $fs/bad type hash key 0 value 8 entries 4 name bad
 	step "map update" bpftool map update pinned $fs/h key 1 0 0 0 value 5 0 0 0 0 0 0 0
-	step "map update: second" bpftool map update pinned $fs/h key 2 0 0 0 value 6 0 0 0 0 0 0 0 noexist
+	step "map update: second" bpftool map update pinned $fs/h key 2 0 0 0 \
+		value 6 0 0 0 0 0 0 0 noexist
 	step "map update: noexist" bpftool map update pinned $fs/h key 2 0 0 0 value 7 0 0 0 0 0 0 0 noexist
 	step "map update: exist" bpftool map update pinned $fs/h key 9 0 0 0 value 7 0 0 0 0 0 0 0 exist
 	step "map lookup" bpftool map lookup pinned $fs/h key 1 0 0 0

@@ -34,7 +34,7 @@ like() {
 # skip_all REASON
 skip_all() {
 	echo "1..0 # SKIP $1"
-	exit 77
+	exit 0
 }
 
 # Waits up to ten seconds until the command given succeeds.

@@ -26,7 +26,11 @@
 #define PIN DIR_PATH "/pin"
 
 /* The result, or -errno. */
-#define ERR(call) ({ long r_ = (long)(call); r_ < 0 ? -errno : r_; })
+#define ERR(call)                       \
+	({                              \
+		long r_ = (long)(call); \
+		r_ < 0 ? -errno : r_;   \
+	})
 
 static int map_fd;
 static char *volatile nowhere = (char *)8; /* the compiler must not know */
@@ -126,7 +130,8 @@ static void check_link(int fd, const char *expected)
 
 static void test_fd_links(void **state)
 {
-	struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K}, {.code = BPF_JMP | BPF_EXIT}};
+	struct bpf_insn insns[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+				   {.code = BPF_JMP | BPF_EXIT}};
 	union test_attr t = {.a = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
 				   .insn_cnt = 2,
 				   .insns = ptr64(insns),

@@ -323,8 +323,10 @@ static void send_fd(int socket, int fd)
 {
 	char byte = 0, room[CMSG_SPACE(sizeof(int))] = {0};
 	struct iovec part = {&byte, 1};
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = room,
+				 .msg_controllen = sizeof(room)};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
 	header->cmsg_level = SOL_SOCKET;
@@ -338,8 +340,10 @@ static int receive_fd(int socket)
 {
 	char byte, room[CMSG_SPACE(sizeof(int))] = {0};
 	struct iovec part = {&byte, 1};
-	struct msghdr message = {
-		.msg_iov = &part, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
+	struct msghdr message = {.msg_iov = &part,
+				 .msg_iovlen = 1,
+				 .msg_control = room,
+				 .msg_controllen = sizeof(room)};
 	int fd = -1;
 
 	if (recvmsg(socket, &message, 0) == 1 && CMSG_FIRSTHDR(&message))
@@ -412,24 +416,12 @@ int main(int argc, char **argv)
 {
 	static char path[4096];
 	const struct CMUnitTest tests[] = {
-		CASE(test_close),
-		CASE(test_cloexec),
-		CASE(test_dup),
-		CASE(test_dup2_over),
-		CASE(test_close_range),
-		CASE(test_close_range_unshared),
-		CASE(test_closefrom),
-		CASE(test_raw_close),
-		CASE(test_fclose),
-		CASE(test_fork),
-		CASE(test_fork_writes),
-		CASE(test_killed_owner),
-		CASE(test_exec),
-		CASE(test_exec_closes),
-		CASE(test_posix_spawn),
-		CASE(test_scm_rights),
-		CASE(test_scm_in_flight),
-		CASE(test_number_reuse),
+		CASE(test_close),      CASE(test_cloexec),       CASE(test_dup),
+		CASE(test_dup2_over),  CASE(test_close_range),   CASE(test_close_range_unshared),
+		CASE(test_closefrom),  CASE(test_raw_close),     CASE(test_fclose),
+		CASE(test_fork),       CASE(test_fork_writes),   CASE(test_killed_owner),
+		CASE(test_exec),       CASE(test_exec_closes),   CASE(test_posix_spawn),
+		CASE(test_scm_rights), CASE(test_scm_in_flight), CASE(test_number_reuse),
 	};
 
 	if (argc == 3 && !strcmp(argv[1], "--child"))

@@ -7,7 +7,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
-#include <sched.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -365,6 +365,7 @@ static void test_descriptors(void **state)
 
 static void locks(void)
 {
+	pid_t pid;
 	int a, b;
 
 	CHECK(realm_open() == 0);
@@ -376,25 +377,20 @@ static void locks(void)
 	realm_unlock(b);
 	a = realm_lock(true);
 	CHECK(a >= 0);
-	if (!fork()) /* inherits the description, not the lock */
-		_exit((pause(), 0));
+	pid = fork();
+	while (!pid) /* inherits the description, not the lock */
+		pause();
 	realm_unlock(a);
 	a = realm_lock(true);
 	CHECK(a >= 0);
 	realm_unlock(a);
-	kill(0, SIGTERM);
-}
-
-static void locks_in_a_group(void)
-{
-	setpgid(0, 0);
-	signal(SIGTERM, SIG_IGN);
-	locks();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 static void test_lock(void **state)
 {
-	in_child(locks_in_a_group);
+	in_child(locks);
 }
 
 static void translates(void)

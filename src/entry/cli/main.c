@@ -56,8 +56,8 @@ static int call_verb(const struct verb *verb, int argc, char **argv)
 static int wrong_verb(const char *name)
 {
 	fprintf(stderr,
-		name[0] == '-' ? "userbpf: unrecognized option '%s'\n" :
-				 "userbpf: '%s' is not a verb\n",
+		name[0] == '-' ? "userbpf: unrecognized option '%s'\n"
+			       : "userbpf: '%s' is not a verb\n",
 		name);
 	fputs("Try 'userbpf --help' for more information.\n", stderr);
 	return STATUS_USAGE;

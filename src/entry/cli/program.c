@@ -57,8 +57,8 @@ static const char *elf_trouble(int fd, const Elf64_Ehdr *elf, bool *certain)
 	if (elf->e_ident[EI_CLASS] != ELFCLASS64 || elf->e_machine != OUR_MACHINE)
 		return "is built for another architecture than userbpf's library";
 	for (unsigned i = 0; i < elf->e_phnum; i++) {
-		if (pread(fd, &header, sizeof(header), (off_t)(elf->e_phoff + i * sizeof(header))) !=
-		    sizeof(header))
+		if (pread(fd, &header, sizeof(header),
+			  (off_t)(elf->e_phoff + i * sizeof(header))) != sizeof(header))
 			return NULL;
 		loader |= header.p_type == PT_INTERP;
 		go |= is_go_note(fd, &header);

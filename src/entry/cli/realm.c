@@ -59,7 +59,8 @@ static const struct argp argp_of_realm = {
 	.options = options_of_realm,
 	.parser = parse,
 	.args_doc = "list\nclean",
-	.doc = "List realms with their objects (maps, programs, BTF), pins and memory; or remove those "
+	.doc = "List realms with their objects (maps, programs, BTF), pins and memory; or remove "
+	       "those "
 	       "in which no process holds an object and nothing is pinned.",
 };
 

@@ -42,7 +42,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'r':
 		options->realm = arg;
 		if (!strncmp(arg, PRIVATE_PREFIX, strlen(PRIVATE_PREFIX)))
-			return cli_wrong(state, "names with '" PRIVATE_PREFIX "' belong to --private");
+			return cli_wrong(state,
+					 "names with '" PRIVATE_PREFIX "' belong to --private");
 		return cli_realm_name(state, arg);
 	case 'd':
 		options->dir = arg;
@@ -68,8 +69,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option options_of_run[] = {
 	{"private", 'p', NULL, 0, "Use a fresh realm, removed when COMMAND ends", 0},
 	{"realm", 'r', "NAME", 0, "Use the realm NAME (default: $USERBPF_REALM or \"default\")", 0},
-	{"dir", 'd', "DIR", 0,
-	 "Keep realms in DIR (default: $USERBPF_DIR or /dev/shm/userbpf-UID)", 0},
+	{"dir", 'd', "DIR", 0, "Keep realms in DIR (default: $USERBPF_DIR or /dev/shm/userbpf-UID)",
+	 0},
 	{"verbose", 'v', NULL, 0,
 	 "Say on stderr which calls were served, which were not and why; twice: every call", 0},
 	{0},
@@ -79,9 +80,11 @@ static const struct argp argp_of_run = {
 	.options = options_of_run,
 	.parser = parse,
 	.args_doc = "[--] COMMAND [ARGUMENT...]",
-	.doc = "Run COMMAND, and whatever it starts, with bpf(2) served in user space. Processes of one "
+	.doc = "Run COMMAND, and whatever it starts, with bpf(2) served in user space. Processes "
+	       "of one "
 	       "realm share their maps, programs and pins below /sys/fs/bpf.\v"
-	       "The exit status is that of COMMAND; 1 when userbpf fails, 2 for wrong arguments, 126 when "
+	       "The exit status is that of COMMAND; 1 when userbpf fails, 2 for wrong arguments, "
+	       "126 when "
 	       "COMMAND cannot be executed, 127 when it is not found.",
 };
 

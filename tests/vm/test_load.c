@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/*
+ * test_load.c: programs that PROG_LOAD must refuse for their structure, calls or map references,
+ * with the errno and the line of the log that says why; and some that it must just accept.
+ */
+#include "../bpf_test.h"
+#include "asm.h"
+
+#include <stdbool.h>
+
+#define MAX_INSNS 24
+#define NR_FDS 4
+
+/* Immediates that stand for descriptors. */
+enum { ARRAY = -1000, ARRAY2, HASH, PERCPU_HASH, READ_ONLY, PIPE, PROG, CLOSED, NR_HANDLES = 8 };
+
+static int handles[NR_HANDLES];
+static char verifier_log[1 << 20];
+
+struct load_case {
+	const char *name;
+	int error;       /* 0: accepted */
+	const char *log; /* a part of it */
+	unsigned type;   /* 0: socket filter */
+	unsigned flags;
+	const char *license;  /* NULL: GPL */
+	int fd_array[NR_FDS]; /* handles */
+	unsigned nr_fds;      /* entries of fd_array; 0: no fd_array */
+	unsigned fd_array_cnt;
+	struct bpf_insn insns[MAX_INSNS];
+	unsigned count;
+};
+
+#define BODY(...)                                                                                  \
+	.insns = {__VA_ARGS__},                                                                    \
+	.count = sizeof((struct bpf_insn[]){__VA_ARGS__}) / sizeof(struct bpf_insn)
+#define RETURN_0 MOV_K(R0, 0), EXIT
+#define FDS(...)                                                                                   \
+	.fd_array = {__VA_ARGS__}, .nr_fds = sizeof((int[]){__VA_ARGS__}) / sizeof(int)
+#define KEY ST_K(DW, R10, -8, 0), MOV_X(R2, R10), ALU64_K(ADD, R2, -8)
+#define MAP(dst, handle) LD64_RAW(dst, BPF_PSEUDO_MAP_FD, handle, 0)
+#define VALUE(dst, handle, off) LD64_RAW(dst, BPF_PSEUDO_MAP_VALUE, handle, off)
+#define BAD_MAP "is not pointing to valid bpf_map"
+
+static const struct load_case cases[] = {
+	/* Map references */
+	{"map by fd", 0, "processed 3 insns", BODY(MAP(R1, ARRAY), RETURN_0)},
+	{"map by fd with an offset", EINVAL, "unrecognized bpf_ld_imm64 insn",
+	 BODY(LD64_RAW(R1, 1, ARRAY, 1), RETURN_0)},
+	{"closed fd", EBADF, BAD_MAP, BODY(MAP(R1, CLOSED), RETURN_0)},
+	{"fd -1", EBADF, "fd -1 " BAD_MAP, BODY(MAP(R1, -1), RETURN_0)},
+	{"fd of a pipe", EINVAL, BAD_MAP, BODY(MAP(R1, PIPE), RETURN_0)},
+	{"fd of a program", EINVAL, BAD_MAP, BODY(MAP(R1, PROG), RETURN_0)},
+	{"value", 0, "processed 3 insns", BODY(VALUE(R1, ARRAY, 0), RETURN_0)},
+	{"value, last byte", 0, "processed", BODY(VALUE(R1, ARRAY, 7), RETURN_0)},
+	{"value, behind", EINVAL, "invalid access to map value pointer, value_size=8 off=8",
+	 BODY(VALUE(R1, ARRAY, 8), RETURN_0)},
+	{"value, 2^29 - 1", EINVAL, "invalid access to map value pointer, value_size=8 off=536870911",
+	 BODY(VALUE(R1, ARRAY, 0x1fffffff), RETURN_0)},
+	{"value, 2^29", EINVAL, "direct value offset of 536870912 is not allowed",
+	 BODY(VALUE(R1, ARRAY, 0x20000000), RETURN_0)},
+	{"value, -1", EINVAL, "direct value offset of 4294967295 is not allowed",
+	 BODY(VALUE(R1, ARRAY, -1), RETURN_0)},
+	{"value of two entries", ENOTSUPP, "invalid access to map value pointer, value_size=8 off=0",
+	 BODY(VALUE(R1, ARRAY2, 0), RETURN_0)},
+	{"value of a hash", EINVAL, "no direct value access support for this map type",
+	 BODY(VALUE(R1, HASH, 0), RETURN_0)},
+	{"value of a closed fd", EBADF, BAD_MAP, BODY(VALUE(R1, CLOSED, 0x20000000), RETURN_0)},
+	{"by index", 0, "processed", FDS(ARRAY, HASH), BODY(LD64_RAW(R1, 5, 1, 0), RETURN_0)},
+	{"by index with an offset", EINVAL, "unrecognized bpf_ld_imm64 insn", FDS(ARRAY),
+	 BODY(LD64_RAW(R1, 5, 0, 1), RETURN_0)},
+	{"by index, no array", EPROTO, "fd_idx without fd_array is invalid",
+	 BODY(LD64_RAW(R1, 5, 0, 0), RETURN_0)},
+	{"by index, closed", EBADF, BAD_MAP, FDS(CLOSED), BODY(LD64_RAW(R1, 5, 0, 0), RETURN_0)},
+	{"by index, far away", EFAULT, "processed 0 insns", FDS(ARRAY),
+	 BODY(LD64_RAW(R1, 5, 0x7fffffff, 0), RETURN_0)},
+	{"value by index", 0, "processed", FDS(HASH, ARRAY), BODY(LD64_RAW(R1, 6, 1, 4), RETURN_0)},
+	{"value by index, behind", EINVAL, "value_size=8 off=9", FDS(HASH, ARRAY),
+	 BODY(LD64_RAW(R1, 6, 1, 9), RETURN_0)},
+	{"value by index, no array", EPROTO, "fd_idx without fd_array is invalid",
+	 BODY(LD64_RAW(R1, 6, 1, 9), RETURN_0)},
+	{"bound maps", 0, "processed 2 insns", FDS(ARRAY, HASH, ARRAY), .fd_array_cnt = 3,
+	 BODY(RETURN_0)},
+	{"bound closed fd", EBADF, "is not pointing to valid bpf_map or btf", FDS(ARRAY, CLOSED),
+	 .fd_array_cnt = 2, BODY(RETURN_0)},
+	{"bound program", EINVAL, "is not pointing to valid bpf_map or btf", FDS(PROG),
+	 .fd_array_cnt = 1, BODY(RETURN_0)},
+	{"bound array missing", EFAULT, "processed 0 insns", .fd_array_cnt = 2, BODY(RETURN_0)},
+	{"bound too many", EINVAL, "fd_array_cnt is too big (1073741823)", FDS(ARRAY),
+	 .fd_array_cnt = 0x3fffffff, BODY(RETURN_0)},
+	{"source 7", EINVAL, "unrecognized bpf_ld_imm64 insn",
+	 BODY(LD64_RAW(R1, 7, 0, 0), RETURN_0)},
+	{"source 15", EINVAL, "unrecognized bpf_ld_imm64 insn",
+	 BODY(LD64_RAW(R1, 15, 0, 0), RETURN_0)},
+	{"function without BTF", EINVAL, "missing btf func_info",
+	 BODY(LD64_RAW(R1, 4, 3, 0), RETURN_0, RETURN_0)},
+	{"function outside", EINVAL, "call to invalid destination",
+	 BODY(LD64_RAW(R1, 4, 30, 0), RETURN_0, RETURN_0)},
+
+	/* The shape of ld_imm64 */
+	{"ld_imm64 at the end", EINVAL, "last insn is not an exit or jmp",
+	 BODY(MOV_K(R0, 0), RAW(0x18, R1, 0, 0, 0))},
+	{"second half with a code", EINVAL, "invalid bpf_ld_imm64 insn",
+	 BODY(RAW(0x18, R1, 0, 0, 0), RAW(7, 0, 0, 0, 0), RETURN_0)},
+	{"second half with a destination", EINVAL, "invalid bpf_ld_imm64 insn",
+	 BODY(RAW(0x18, R1, 0, 0, 0), RAW(0, 1, 0, 0, 0), RETURN_0)},
+	{"second half with a source", EINVAL, "invalid bpf_ld_imm64 insn",
+	 BODY(RAW(0x18, R1, 0, 0, 0), RAW(0, 0, 1, 0, 0), RETURN_0)},
+	{"into R10", EACCES, "frame pointer is read only", BODY(LD64_RAW(R10, 0, 0, 0), RETURN_0)},
+	{"into R11", EINVAL, "R11 is invalid", BODY(LD64_RAW(R11, 0, 0, 0), RETURN_0)},
+	{"jump around the first half", EINVAL, "unreachable insn 1",
+	 BODY(JA(1), LD64_RAW(R1, 0, 0, 0), RETURN_0)},
+	{"jump into the second half", EINVAL, "jump into the middle of ldimm64 insn 2",
+	 BODY(MOV_K(R0, 0), J_K(JEQ, R0, 0, 1), LD64_RAW(R1, 0, 0, 0), RETURN_0)},
+	{"subprogram in the second half", EINVAL, "last insn is not an exit or jmp",
+	 BODY(CALL_LOCAL(3), RETURN_0, LD64_RAW(R1, 0, 0, 0), RETURN_0)},
+
+	/* Order of the checks */
+	{"opcode before map", EINVAL, "unknown opcode ff",
+	 BODY(RAW(0xff, 0, 0, 0, 0), MAP(R1, CLOSED), RETURN_0)},
+	{"map before opcode", EBADF, BAD_MAP,
+	 BODY(MAP(R1, CLOSED), RAW(0xff, 0, 0, 0, 0), RETURN_0)},
+	{"jump before opcode", EINVAL, "jump out of range from insn 1 to 11",
+	 BODY(RAW(0xff, 0, 0, 0, 0), JA(9), RETURN_0)},
+	{"reachability before operands", EINVAL, "unreachable insn 3",
+	 BODY(RAW(0x05, 0, 0, 0, 1), RETURN_0, RETURN_0)},
+	{"ldx operands before maps", EINVAL, "BPF_LDX uses reserved fields",
+	 BODY(RAW(0x61, R0, R1, 0, 1), MAP(R1, CLOSED), RETURN_0)},
+	{"subprogram before jump", EINVAL, "call to invalid destination",
+	 BODY(JA(9), CALL_LOCAL(9), RETURN_0)},
+
+	/* Flow */
+	{"jump to -1", EINVAL, "jump out of range from insn 0 to -1", BODY(JA(-2), RETURN_0)},
+	{"jump behind the end", EINVAL, "jump out of range from insn 0 to 3", BODY(JA(2), RETURN_0)},
+	{"gotol outside", EINVAL, "jump out of range from insn 0 to 6", BODY(GOTOL(5), RETURN_0)},
+	{"may_goto outside", EINVAL, "jump out of range from insn 0 to 10",
+	 BODY(MAY_GOTO(9), RETURN_0)},
+	{"jump into another subprogram", EINVAL, "jump out of range from insn 3 to 1",
+	 BODY(CALL_LOCAL(2), RETURN_0, JA(-3))},
+	{"jump into a subprogram", EINVAL, "jump out of range from insn 1 to 4",
+	 BODY(CALL_LOCAL(3), J_K(JEQ, R0, 0, 2), RETURN_0, RETURN_0)},
+	{"ends with a jump", 0, "processed 4 insns", BODY(JA(2), RETURN_0, JA(-3))},
+	{"ends with a condition", EINVAL, "last insn is not an exit or jmp",
+	 BODY(MOV_K(R0, 0), J_K(JEQ, R0, 0, -2))},
+	{"ends with a call", EINVAL, "last insn is not an exit or jmp",
+	 BODY(RETURN_0, CALL(BPF_FUNC_ktime_get_ns))},
+	{"subprogram falls through", EINVAL, "last insn is not an exit or jmp",
+	 BODY(CALL_LOCAL(1), MOV_K(R0, 0), RETURN_0)},
+	{"unused subprogram", EINVAL, "unreachable insn 2", BODY(RETURN_0, RETURN_0)},
+	{"subprogram that only it calls", EINVAL, "unreachable insn 2",
+	 BODY(RETURN_0, CALL_LOCAL(-1), EXIT)},
+	{"endless loop", EINVAL, "infinite loop detected at insn 0", BODY(JA(-1))},
+	{"endless gotol", EINVAL, "infinite loop detected at insn 0", BODY(GOTOL(-1))},
+	{"endless loop of three", EINVAL, "infinite loop detected at insn 1",
+	 BODY(MOV_K(R0, 0), MOV_K(R2, 0), JA(-2))},
+	{"bounded loop", 0, "processed", BODY(MOV_K(R0, 0), ALU64_K(ADD, R0, 1),
+					     J_K(JLT, R0, 10, -2), EXIT)},
+	{"may_goto loop", 0, "processed", BODY(MOV_K(R0, 0), MAY_GOTO(1), JA(-2), EXIT)},
+	{"call of itself", E2BIG, "the call stack of 9 frames is too deep",
+	 BODY(CALL_LOCAL(-1), EXIT)},
+	{"call outside", EINVAL, "call to invalid destination", BODY(CALL_LOCAL(2), RETURN_0)},
+	{"call before the program", EINVAL, "call to invalid destination",
+	 BODY(CALL_LOCAL(-2), RETURN_0)},
+	{"kernel function 0", EINVAL, "invalid kernel function call not eliminated",
+	 BODY(RAW(0x85, 0, 0, 0, 7), RAW(0x85, 0, 2, 0, 0), EXIT)},
+	{"tail call in a subprogram", EINVAL, "tail_call is not allowed in subprogs without BTF",
+	 BODY(CALL_LOCAL(1), EXIT, CALL(BPF_FUNC_tail_call), EXIT)},
+	{"two frames of 256", 0, "processed",
+	 BODY(ST_K(DW, R10, -256, 0), CALL_LOCAL(1), EXIT, ST_K(DW, R10, -256, 0), RETURN_0)},
+	{"256 and 264", EACCES, "combined stack size of 2 calls is 528. Too large",
+	 BODY(ST_K(DW, R10, -256, 0), CALL_LOCAL(1), EXIT, ST_K(DW, R10, -264, 0), RETURN_0)},
+	{"512 and 512, tracing", 0, "processed", .type = BPF_PROG_TYPE_RAW_TRACEPOINT,
+	 BODY(ST_K(DW, R10, -512, 0), CALL_LOCAL(1), EXIT, ST_K(DW, R10, -512, 0), RETURN_0)},
+	{"one frame of 512", 0, "processed", BODY(ST_K(B, R10, -512, 0), RETURN_0)},
+	{"one frame of 513", EACCES, "invalid write to stack R10 off=-513 size=1",
+	 BODY(ST_K(B, R10, -513, 0), RETURN_0)},
+	{"R0 not set", EACCES, "R0 !read_ok", BODY(EXIT)},
+
+	/* Helpers */
+	{"map_lookup_elem", 0, "processed",
+	 BODY(KEY, MAP(R1, HASH), CALL(BPF_FUNC_map_lookup_elem), RETURN_0)},
+	{"key not set", EACCES, "R2 !read_ok",
+	 BODY(MAP(R1, HASH), CALL(BPF_FUNC_map_lookup_elem), RETURN_0)},
+	{"lookup_percpu of a hash", EINVAL,
+	 "cannot pass map_type 1 into func bpf_map_lookup_percpu_elem#195",
+	 BODY(KEY, MOV_K(R3, 0), MAP(R1, HASH), CALL(BPF_FUNC_map_lookup_percpu_elem), RETURN_0)},
+	{"lookup_percpu of a per-CPU hash", 0, "processed",
+	 BODY(KEY, MOV_K(R3, 0), MAP(R1, PERCPU_HASH), CALL(BPF_FUNC_map_lookup_percpu_elem),
+	      RETURN_0)},
+	{"update of a read-only map", EACCES, "write into map forbidden",
+	 BODY(KEY, MOV_X(R3, R2), MOV_K(R4, 0), MAP(R1, READ_ONLY),
+	      CALL(BPF_FUNC_map_update_elem), RETURN_0)},
+	{"unknown helper", EINVAL, "invalid func unknown#212", BODY(CALL(212), RETURN_0)},
+	{"helper of another type", EINVAL,
+	 "program of this type cannot use helper bpf_xdp_adjust_head#44", BODY(CALL(44), RETURN_0)},
+	{"GPL helper", EINVAL,
+	 "cannot call GPL-restricted function from non-GPL compatible program",
+	 .license = "Proprietary", BODY(CALL(BPF_FUNC_trace_printk), RETURN_0)},
+	{"other helper without GPL", 0, "processed", .license = "Proprietary",
+	 BODY(CALL(BPF_FUNC_ktime_get_boot_ns), EXIT)},
+	{"GPL helper in Dual MIT/GPL", 0, "processed", .license = "Dual MIT/GPL",
+	 BODY(ST_K(DW, R10, -8, 'a'), MOV_X(R1, R10), ALU64_K(ADD, R1, -8), MOV_K(R2, 2),
+	      CALL(BPF_FUNC_trace_printk), RETURN_0)},
+	{"packet load in XDP", EINVAL,
+	 "BPF_LD_[ABS|IND] instructions not allowed for this program type",
+	 .type = BPF_PROG_TYPE_XDP, BODY(MOV_X(R6, R1), LDABS(B, 0), EXIT)},
+	{"packet load in tc", 0, "processed 3 insns", .type = BPF_PROG_TYPE_SCHED_CLS,
+	 BODY(MOV_X(R6, R1), LDABS(B, 0), EXIT)},
+};
+
+static bool is_handle(int value)
+{
+	return value >= ARRAY && value < ARRAY + NR_HANDLES;
+}
+
+static int fd_of(int value)
+{
+	return is_handle(value) ? handles[value - ARRAY] : value;
+}
+
+static void put_descriptors(struct bpf_insn *insns, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (insns[i].code == 0x18 && (insns[i].src_reg == 1 || insns[i].src_reg == 2))
+			insns[i].imm = fd_of(insns[i].imm);
+}
+
+static int load(union test_attr *t, struct bpf_insn *insns, unsigned count)
+{
+	put_descriptors(insns, count);
+	t->a.insns = ptr64(insns);
+	t->a.insn_cnt = count;
+	if (!t->a.log_level)
+		t->a.log_level = 1;
+	t->a.log_size = sizeof(verifier_log);
+	t->a.log_buf = ptr64(verifier_log);
+	if (!t->a.prog_type)
+		t->a.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+	if (!t->a.license)
+		t->a.license = ptr64("GPL");
+	verifier_log[0] = 0;
+	/* 152 bytes: up to fd_array_cnt, which the headers do not have yet. */
+	return (int)bpf_sys(BPF_PROG_LOAD, t, 152);
+}
+
+static void expect(int result, int error, const char *log)
+{
+	if (!strstr(verifier_log, log))
+		fail_msg("result %d, log lacks \"%s\": %s", result, log, verifier_log);
+	if (error) {
+		assert_int_equal(result, -error);
+		return;
+	}
+	assert_true(result >= 0);
+	close(result);
+}
+
+static void run_case(void **state)
+{
+	const struct load_case *c = *state;
+	union test_attr t = {.a = {.prog_type = c->type,
+				   .prog_flags = c->flags,
+				   .license = ptr64(c->license)}};
+	struct bpf_insn insns[MAX_INSNS];
+	int fds[NR_FDS];
+
+	memcpy(insns, c->insns, sizeof(insns));
+	for (unsigned i = 0; i < c->nr_fds; i++)
+		fds[i] = fd_of(c->fd_array[i]);
+	if (c->nr_fds)
+		t.a.fd_array = ptr64(fds);
+	memcpy(t.bytes + 148, &c->fd_array_cnt, sizeof(c->fd_array_cnt));
+	expect(load(&t, insns, c->count), c->error, c->log);
+}
+
+/* Programs too large for the table */
+
+static void load_with_maps(const int *fds, unsigned count, int error, const char *log)
+{
+	struct bpf_insn insns[2 * 65 + 2], end[] = {RETURN_0};
+	union test_attr t = {.bytes = {0}};
+
+	for (unsigned i = 0; i < count; i++) {
+		struct bpf_insn pair[] = {MAP(R1, fds[i])};
+
+		memcpy(&insns[2 * i], pair, sizeof(pair));
+	}
+	memcpy(&insns[2 * count], end, sizeof(end));
+	expect(load(&t, insns, 2 * count + 2), error, log);
+}
+
+static void too_many_maps(void **state)
+{
+	int fds[65];
+
+	(void)state;
+	for (unsigned i = 0; i < 65; i++)
+		fds[i] = map_create(BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
+	load_with_maps(fds, 64, 0, "processed 66 insns");
+	load_with_maps(fds, 65, E2BIG,
+		       "The total number of maps per program has reached the limit of 64");
+	for (unsigned i = 0; i < 65; i++)
+		close(fds[i]);
+}
+
+/* One subprogram calls all the others; the entry counts as one. */
+static void too_many_subprograms(void **state)
+{
+	static struct bpf_insn insns[256 + 2 + 2 * 256];
+	const struct bpf_insn end[] = {RETURN_0};
+
+	(void)state;
+	for (unsigned count = 255; count <= 256; count++) {
+		union test_attr t = {.bytes = {0}};
+
+		for (unsigned i = 0; i < count; i++)
+			insns[i] = (struct bpf_insn)CALL_LOCAL((int)(count - i + 1 + 2 * i));
+		for (unsigned i = 0; i <= count; i++)
+			memcpy(&insns[count + 2 * i], end, sizeof(end));
+		expect(load(&t, insns, 3 * count + 2), count == 255 ? 0 : E2BIG,
+		       count == 255 ? "processed 767 insns" : "too many subprograms");
+	}
+}
+
+static void long_program(void **state)
+{
+	const unsigned count = 100000;
+	struct bpf_insn *insns = calloc(count, sizeof(*insns));
+	const struct bpf_insn add = ALU64_K(ADD, R0, 1), start = MOV_K(R0, 0), end = EXIT;
+	union test_attr t = {.a.log_level = 4}; /* the kernel would list every instruction */
+
+	(void)state;
+	for (unsigned i = 0; i < count; i++)
+		insns[i] = add;
+	insns[0] = start;
+	insns[count - 1] = end;
+	expect(load(&t, insns, count), 0, "processed 100000 insns (limit 1000000)");
+	free(insns);
+}
+
+static void info_of(int fd, void *info, unsigned size)
+{
+	union test_attr t = {
+		.a.info = {.bpf_fd = (uint32_t)fd, .info_len = size, .info = ptr64(info)}};
+
+	assert_int_equal(bpf_sys(BPF_OBJ_GET_INFO_BY_FD, &t, sizeof(union bpf_attr)), 0);
+}
+
+/* Info shows map references by id, whichever way the program named the maps. */
+static void references_by_id(void **state)
+{
+	const int fds[] = {handles[HASH - ARRAY], handles[0]};
+	struct bpf_insn insns[] = {MAP(R1, HASH),	       VALUE(R2, ARRAY, 4),
+				   LD64_RAW(R3, 5, 0, 0),      LD64_RAW(R4, 6, 1, 5),
+				   LD64(R5, 0x1122334455667788), RETURN_0};
+	struct bpf_insn shown[sizeof(insns) / sizeof(insns[0])];
+	struct bpf_prog_info info = {.xlated_prog_len = sizeof(shown),
+				     .xlated_prog_insns = ptr64(shown)};
+	struct bpf_map_info array = {0}, hash = {0};
+	union test_attr t = {.a.fd_array = ptr64(fds)};
+	int prog = load(&t, insns, sizeof(insns) / sizeof(insns[0]));
+
+	(void)state;
+	assert_true(prog >= 0);
+	info_of(prog, &info, sizeof(info));
+	info_of(handles[0], &array, sizeof(array));
+	info_of(handles[HASH - ARRAY], &hash, sizeof(hash));
+	const struct bpf_insn expected[] = {
+		LD64_RAW(R1, 1, (int)hash.id, 0), LD64_RAW(R2, 2, (int)array.id, 4),
+		LD64_RAW(R3, 1, (int)hash.id, 0), LD64_RAW(R4, 2, (int)array.id, 5),
+		LD64(R5, 0x1122334455667788), RETURN_0};
+
+	assert_int_equal(info.xlated_prog_len, sizeof(shown));
+	assert_memory_equal(shown, expected, sizeof(shown));
+	assert_int_equal(info.nr_map_ids, 2);
+	close(prog);
+}
+
+static void make_handles(void)
+{
+	struct bpf_insn insns[] = {RETURN_0};
+	union test_attr t = {.bytes = {0}};
+	int pipes[2];
+
+	if (pipe(pipes))
+		abort();
+	handles[0] = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	handles[ARRAY2 - ARRAY] = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 2, 0);
+	handles[HASH - ARRAY] = map_create(BPF_MAP_TYPE_HASH, 4, 8, 4, 0);
+	handles[PERCPU_HASH - ARRAY] = map_create(BPF_MAP_TYPE_PERCPU_HASH, 4, 8, 4, 0);
+	handles[READ_ONLY - ARRAY] = map_create(BPF_MAP_TYPE_HASH, 4, 8, 4, BPF_F_RDONLY_PROG);
+	handles[PIPE - ARRAY] = pipes[0];
+	handles[PROG - ARRAY] = load(&t, insns, 2);
+	handles[CLOSED - ARRAY] = 999;
+}
+
+#define NR_CASES (sizeof(cases) / sizeof(cases[0]))
+
+int main(void)
+{
+	static struct CMUnitTest tests[NR_CASES + 4] = {
+		cmocka_unit_test(too_many_maps),
+		cmocka_unit_test(too_many_subprograms),
+		cmocka_unit_test(long_program),
+		cmocka_unit_test(references_by_id),
+	};
+
+	require_bpf();
+	make_handles();
+	for (unsigned i = 0; i < NR_CASES; i++)
+		tests[4 + i] = (struct CMUnitTest){cases[i].name, run_case, NULL, NULL,
+						   (void *)&cases[i]};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return _cmocka_run_group_tests("load", tests, NR_CASES + 4, NULL, NULL);
+}
