@@ -1,6 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * btf_info.h: what the application says about a program's functions and source lines.
+ */
 #ifndef VERIFIER_BTF_INFO_H
 #define VERIFIER_BTF_INFO_H
+
 #include "verifier/verify.h"
-int verify_btf_info(const struct verify_request *request, const struct verify_result *result);
+
+/* The function records by themselves, before anything is known of the program. */
+must_check int verify_func_records(const struct verify_request *request);
+/*
+ * The records against the program, whose subprograms are known; also, what subprograms may not do
+ * because nothing is said of their return value.
+ */
+must_check int verify_btf_info(const struct verify_request *request,
+			       const struct verify_result *result);
+
 #endif

@@ -18,6 +18,8 @@ static int run_passes(struct verifier *v)
 
 	err = bind_fd_array(v);
 	if (!err)
+		err = verify_func_records(v->request);
+	if (!err)
 		err = find_subprogs(v);
 	if (!err)
 		err = check_subprogs(v);
