@@ -20,10 +20,10 @@ int bpf_init(void);
 const char *bpf_cmd_name(int cmd);
 
 /*
- * What the kernel would say to mmap(2) of a descriptor. 1: not one of our objects, ask the kernel;
- * 0: allowed, ask the kernel; -errno: refused.
+ * What to map when the application maps fd: fd itself; or a further descriptor of the same object,
+ * to be closed after mapping, when the mapping must never become writable; or the -errno of mmap.
  */
-int bpf_mmap_check(int fd, u64 offset, u64 len, int prot, int flags);
+int bpf_mmap_fd(int fd, u64 offset, u64 len, int prot, int flags);
 /* "anon_inode:bpf-map" and so on for a descriptor of ours; NULL otherwise. */
 const char *bpf_fd_name(int fd);
 /* Fills text with what /proc/self/fdinfo shows for a descriptor of ours. Length, or -EINVAL. */

@@ -38,21 +38,32 @@ static int map_mmap_check(struct map *map, enum object_access access, u64 offset
 	return map->ops->mmap_check(map, offset, len, prot);
 }
 
-int bpf_mmap_check(int fd, u64 offset, u64 len, int prot, int flags)
+/* As in the kernel, what was mapped read-only cannot be made writable by mprotect. */
+static int map_mmap_fd(struct map *map, int fd, int prot)
+{
+	int read_only;
+
+	if (prot & PROT_WRITE)
+		return fd;
+	read_only = object_open(&map->object, OBJECT_READ);
+	return read_only < 0 ? fd : read_only;
+}
+
+int bpf_mmap_fd(int fd, u64 offset, u64 len, int prot, int flags)
 {
 	enum object_access access;
-	struct object *object;
-	int err = -ENODEV;
+	struct object *object = object_behind(fd, &access);
+	int result = -ENODEV;
 
-	if (flags & MAP_ANONYMOUS)
-		return 1;
-	object = object_behind(fd, &access);
 	if (!object)
-		return 1;
-	if (object->type->kind == OBJECT_MAP)
-		err = map_mmap_check(map_of(object), access, offset, len, prot, flags);
+		return fd;
+	if (object->type->kind == OBJECT_MAP) {
+		result = map_mmap_check(map_of(object), access, offset, len, prot, flags);
+		if (!result)
+			result = map_mmap_fd(map_of(object), fd, prot);
+	}
 	object_put(object);
-	return err;
+	return result;
 }
 
 bool bpf_fd_is_object(int fd)

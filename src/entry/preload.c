@@ -47,15 +47,19 @@ long preload_syscall(long nr, long a, long b, long c, long d, long e, long f)
 
 EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
-	int saved = errno, err;
+	int saved = errno, from = fd;
+	void *mapping;
 
 	if (fd >= 0 && !(flags & MAP_ANONYMOUS)) {
-		err = bpf_mmap_check(fd, (u64)offset, len, prot, flags);
-		errno = err < 0 ? -err : saved;
-		if (err < 0)
+		from = bpf_mmap_fd(fd, (u64)offset, len, prot, flags);
+		errno = from < 0 ? -from : saved;
+		if (from < 0)
 			return MAP_FAILED;
 	}
-	return (void *)libc_result((long)sys_mmap(addr, len, prot, flags, fd, offset));
+	mapping = (void *)libc_result((long)sys_mmap(addr, len, prot, flags, from, offset));
+	if (from != fd)
+		sys_close(from);
+	return mapping;
 }
 ALIAS(mmap64, mmap);
 

@@ -95,7 +95,7 @@ int verify_func_records(const struct verify_request *request)
 	return err;
 }
 
-/* Leaves a subprogram from the middle of it, with a return value that its caller must understand. */
+/* What leaves the subprogram from the middle of it, so that its caller must expect a number. */
 static const char *abnormal_return(const struct verify_request *request,
 				   const struct verify_result *result, u32 subprog)
 {
@@ -114,20 +114,6 @@ static const char *abnormal_return(const struct verify_request *request,
 			found = "tail_call";
 	}
 	return found;
-}
-
-static int refuse_abnormal_returns(const struct verify_request *request,
-				   const struct verify_result *result)
-{
-	for (u32 i = 1; i < result->nr_subprogs; i++) {
-		const char *what = abnormal_return(request, result, i);
-
-		if (what) {
-			verbose(request, "%s is not allowed in subprogs without BTF\n", what);
-			return -EINVAL;
-		}
-	}
-	return 0;
 }
 
 static bool returns_scalar(const struct btf *btf, const struct btf_type *proto)
@@ -243,12 +229,10 @@ static int verify_line_info(const struct verify_request *request,
 
 int verify_btf_info(const struct verify_request *request, const struct verify_result *result)
 {
-	int err;
+	int err = 0;
 
 	if (request->nr_func_info)
 		err = verify_func_info(request, result);
-	else
-		err = refuse_abnormal_returns(request, result);
 	if (!err && request->nr_line_info)
 		err = verify_line_info(request, result);
 	return err;

@@ -9,10 +9,7 @@
 
 /* The function records by themselves, before anything is known of the program. */
 must_check int verify_func_records(const struct verify_request *request);
-/*
- * The records against the program, whose subprograms are known; also, what subprograms may not do
- * because nothing is said of their return value.
- */
+/* The records against the program, whose subprograms are known. */
 must_check int verify_btf_info(const struct verify_request *request,
 			       const struct verify_result *result);
 
