@@ -26,6 +26,6 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 20
 
 build:
-	@meson setup build --buildtype=release -Db_lto=false $(MESON_ARGS)
+	@meson setup build $(MESON_ARGS)
 
 .PHONY: all demo check install clean setup help

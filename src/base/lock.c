@@ -198,7 +198,8 @@ static int acquire_contended(struct lock *lock, const struct thread *thread, u32
 	while (!try_take(lock, thread, &word, FUTEX_WAITERS)) {
 		if (!owner_of(word) || owner_of(word) == thread->tid)
 			continue;
-		if (!(word & FUTEX_WAITERS) && !atomic_cas(&lock->word, &word, word | FUTEX_WAITERS))
+		if (!(word & FUTEX_WAITERS) &&
+		    !atomic_cas(&lock->word, &word, word | FUTEX_WAITERS))
 			continue;
 		word |= FUTEX_WAITERS;
 		unchanged = word == seen ? unchanged + 1 : 0;
@@ -222,7 +223,8 @@ static cold struct process_page *process_page(void)
 
 	if (page)
 		return page;
-	page = sys_mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	page = sys_mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			0);
 	if (sys_is_err(page))
 		return &unwiped;
 	if (sys_madvise(page, PAGE_BYTES, MADV_WIPEONFORK) ||

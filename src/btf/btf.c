@@ -47,13 +47,19 @@ const struct btf_type *btf_resolve(const struct btf *btf, u32 id)
 	return t;
 }
 
-s64 btf_size(const struct btf *btf, u32 id)
+/* The type of what is stored: a variable stands for its value. */
+static const struct btf_type *resolve_value(const struct btf *btf, u32 id)
 {
 	const struct btf_type *t = btf_resolve(btf, id);
+
+	return t && BTF_INFO_KIND(t->info) == BTF_KIND_VAR ? btf_resolve(btf, t->type) : t;
+}
+
+s64 btf_size(const struct btf *btf, u32 id)
+{
+	const struct btf_type *t = resolve_value(btf, id);
 	u64 count = 1; /* wraps at most when an inner array is empty, and then the product is 0 */
 
-	if (t && BTF_INFO_KIND(t->info) == BTF_KIND_VAR)
-		t = btf_resolve(btf, t->type);
 	for (u32 left = btf->nr_types; t && BTF_INFO_KIND(t->info) == BTF_KIND_ARRAY; left--) {
 		const struct btf_array *array = (const struct btf_array *)(t + 1);
 
@@ -80,7 +86,7 @@ s64 btf_size(const struct btf *btf, u32 id)
 
 bool btf_is_int32(const struct btf *btf, u32 id)
 {
-	const struct btf_type *t = btf_resolve(btf, id);
+	const struct btf_type *t = resolve_value(btf, id);
 	u32 data;
 
 	if (!t || BTF_INFO_KIND(t->info) != BTF_KIND_INT)

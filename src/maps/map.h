@@ -131,6 +131,10 @@ struct map_ops {
 	void *(*lookup_percpu)(struct map *map, const void *key, u32 cpu);
 	int (*update)(struct map *map, const void *key, const void *value, u64 flags);
 	int (*delete)(struct map *map, const void *key);
+	/* Types without keys. pop and peek of an empty map: -ENOENT, and value_size zeros in value. */
+	int (*push)(struct map *map, const void *value, u64 flags);
+	int (*pop)(struct map *map, void *value);
+	int (*peek)(struct map *map, void *value);
 	/*
 	 * The start of the value that contains address, of value_size bytes; NULL if address is not
 	 * inside a value of this map. The checked interpreter's question.

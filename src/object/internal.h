@@ -8,7 +8,8 @@
 #include "object/object.h"
 #include "object/realm.h"
 
-/* All signals of this thread off, so that no handler can find the realm locked by its own thread. */
+/* All signals of this thread off, so that no handler can find the realm locked by its own thread.
+ */
 u64 signals_block(void);
 void signals_restore(u64 mask);
 

@@ -40,11 +40,11 @@
 #define ACCESS_SHIFT 35
 #define ACCESS_MASK (3ull << ACCESS_SHIFT)
 
-#define EVICTED (1u << 30)        /* in users; far above any number of threads */
-#define NAME_BYTES 48             /* "<type name>.<id>.<slot>" */
+#define EVICTED (1u << 30) /* in users; far above any number of threads */
+#define NAME_BYTES 48      /* "<type name>.<id>.<slot>" */
 #define TABLE_MIN 64
-#define WEIGHT_SHIFT 18           /* an object weighs 1, and 1 more for each 256 KiB */
-#define COLLECT_MIN 32            /* weight that is not worth a collection */
+#define WEIGHT_SHIFT 18 /* an object weighs 1, and 1 more for each 256 KiB */
+#define COLLECT_MIN 32  /* weight that is not worth a collection */
 
 struct table {
 	u32 mask;
@@ -145,9 +145,12 @@ void object_get(struct object *object)
 	atomic_add(&object->users, 1);
 }
 
+static void drop_untabled(struct object *object);
+
 void object_put(struct object *object)
 {
-	atomic_sub(&object->users, 1);
+	if (atomic_sub(&object->users, 1) == 1 && unlikely(!load_relaxed(&object->identity)))
+		drop_untabled(object);
 }
 
 /* Cold path: the table */
@@ -267,46 +270,60 @@ static bool is_local(u64 identity)
 	return identity == identity_of(realm_state()->tag, kind_of(identity), (u32)identity);
 }
 
-static bool may_evict(int dir, const struct object *object)
+/* What has gone from the realm, and what is not of our realm and can be attached again. */
+static bool is_evictable(int dir, const struct object *object)
 {
 	char name[NAME_BYTES];
 	struct stat st;
 
-	if (load_relaxed(&object->users))
-		return false;
 	name_of(object, name);
 	return !is_local(object->identity) ||
 	       sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -ENOENT;
 }
 
-/* Unmaps what nobody here uses and what is gone from the realm. */
-static void sweep(void)
+/* Takes them out of the table, chained. *busy: some are in use and were left. */
+static struct object *evict(int dir, bool *busy)
 {
+	const u64 signals = process_lock();
 	struct object *evicted = NULL, *object;
-	const int dir = realm_dir();
-	u64 signals;
 	u32 free = 0;
 
-	if (dir < 0)
-		return;
-	signals = process_lock();
+	*busy = false;
 	for (u32 i = 0; table && i <= table->mask; i++, free = 0) {
 		object = table->slots[i];
-		if (!object || object == &gone || !may_evict(dir, object) ||
-		    !atomic_cas(&object->users, &free, EVICTED))
+		if (!object || object == &gone || !is_evictable(dir, object))
 			continue;
+		if (!atomic_cas(&object->users, &free, EVICTED)) {
+			*busy = true;
+			continue;
+		}
 		store_release(&object->identity, 0);
 		store_release(&table->slots[i], &gone);
 		object->next = evicted;
 		evicted = object;
 	}
 	process_unlock(signals);
-	while ((object = evicted)) {
-		evicted = object->next;
-		object->type->detach(object);
-		region_detach(&object->region);
-		free_object(object);
+	return evicted;
+}
+
+/* Detaching one may end the last use of another: until nothing changes. */
+static void sweep(void)
+{
+	struct object *evicted, *object;
+	bool busy = false;
+	int dir = realm_dir();
+
+	while (dir >= 0 && (evicted = evict(dir, &busy))) {
+		while ((object = evicted)) {
+			evicted = object->next;
+			object->type->detach(object);
+			region_detach(&object->region);
+			free_object(object);
+		}
+		dir = realm_dir();
 	}
+	if (busy)
+		atomic_sub(&seen_removed, 1); /* not done: due again */
 }
 
 static void sweep_if_due(void)
@@ -384,6 +401,7 @@ static int attach_id(u64 identity, struct object **object)
 {
 	const u32 kind = kind_of(identity);
 	char name[NAME_BYTES];
+	struct stat st;
 	int fd, err, dir = realm_dir();
 
 	if (dir < 0)
@@ -396,6 +414,8 @@ static int attach_id(u64 identity, struct object **object)
 		return is_exhaustion(fd) ? fd : -ENOENT;
 	sweep_if_due();
 	err = attach_fd(fd, identity, object);
+	if (!err && !sys_fstat(fd, &st) && !st.st_nlink)
+		atomic_sub(&seen_removed, 1); /* removed meanwhile: a sweep may have missed it */
 	sys_close(fd);
 	return err == -EINVAL ? -ENOENT : err;
 }
@@ -896,6 +916,15 @@ void object_discard(struct object *object)
 	unmap_object(object);
 }
 
+/* The last use of a published object that nobody else can find. */
+static cold void drop_untabled(struct object *object)
+{
+	object->type->detach(object);
+	region_detach(&object->region);
+	atomic_add(&object->users, EVICTED);
+	free_object(object);
+}
+
 /* Has the application closed our descriptor, and perhaps put another file in its place? */
 static bool is_still_ours(const struct object *object)
 {
@@ -1018,9 +1047,12 @@ int object_publish(struct object *object, struct object *const *refs, unsigned n
 	sys_close(object->fd);
 	object->fd = -1;
 	atomic_add(&realm_state()->created, weight_of(object->region.size));
-	/* Without memory for the table the object is attached once more when it is looked up. */
-	if (insert(object, identity, &winner))
-		store_release(&object->identity, identity);
+	/*
+	 * Another thread may have found the name and attached the object before us, or the table
+	 * may not grow: ours then serves the caller only and goes with its use.
+	 */
+	if (!insert(object, identity, &winner) && winner != object)
+		object_put(winner);
 	return fd;
 detach:
 	object->type->detach(object);

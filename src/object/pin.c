@@ -13,13 +13,50 @@
 
 #include "base/syscall.h"
 
+static int root_path(char *root)
+{
+	return snprintf(root, PATH_MAX, "%s/fs", realm_path());
+}
+
+/* The first component of path with a dot in it that is neither . nor .. */
+static const char *find_dotted(const char *path)
+{
+	size_t len;
+
+	for (; *path; path += len) {
+		path += strspn(path, "/");
+		len = strcspn(path, "/");
+		if (memchr(path, '.', len) && (len > 2 || strspn(path, ".") < len))
+			return path;
+	}
+	return NULL;
+}
+
+/*
+ * Below bpffs a name with a dot is EPERM as soon as it is looked up, which it is when the directory
+ * before it exists.
+ */
+static bool meets_dot(const char *path)
+{
+	char root[PATH_MAX], parent[PATH_MAX];
+	const size_t len = (size_t)root_path(root);
+	const char *dotted;
+	struct stat st;
+
+	if (strncmp(path, root, len) || path[len] != '/' || !(dotted = find_dotted(path + len)))
+		return false;
+	memcpy(parent, path, (size_t)(dotted - path));
+	parent[dotted - path] = 0;
+	return !sys_fstatat(AT_FDCWD, parent, &st, 0) && S_ISDIR(st.st_mode);
+}
+
 /* Does fd lead to <realm>/fs or below it? */
 static bool is_below_root(int fd)
 {
 	char path[PATH_MAX], root[PATH_MAX];
-	int len = snprintf(root, sizeof(root), "%s/fs", realm_path());
+	const int len = root_path(root);
 
-	if (len >= (int)sizeof(root) || region_fd_path(fd, path, sizeof(path)) < 0)
+	if (region_fd_path(fd, path, sizeof(path)) < 0)
 		return false;
 	return !strncmp(path, root, (size_t)len) && (!path[len] || path[len] == '/');
 }
@@ -73,14 +110,18 @@ static int resolve(int dirfd, const char *path, char *out)
 	return 0;
 }
 
-/*
- * Cuts the last component off path and opens the directory before it. For a trailing slash *name
- * becomes "", which links to nothing.
- */
-static int open_parent(char *path, const char **name)
+/* Cuts the last component off path, and slashes behind it, and opens the directory before it. */
+static int open_parent(char *path, const char **name, bool *slashes)
 {
-	char *slash = strrchr(path, '/');
+	size_t len = strlen(path);
+	char *slash;
 
+	*slashes = false;
+	while (len > 1 && path[len - 1] == '/') {
+		path[--len] = 0;
+		*slashes = true;
+	}
+	slash = strrchr(path, '/');
 	*name = slash + 1;
 	if (slash == path)
 		return sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
@@ -115,17 +156,17 @@ static bool can_be_pinned(int fd)
 }
 
 /* The checks in the kernel's order. */
-static int pin_in(int fd, int dir, const char *name)
+static int pin_in(int fd, int dir, const char *name, bool slashes)
 {
 	const bool bpffs = is_below_root(dir);
 	struct stat st;
 
-	if (bpffs && strchr(name, '.'))
-		return -EPERM;
 	if (strlen(name) > NAME_MAX)
 		return -ENAMETOOLONG;
-	if (!sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
+	if (!*name || !sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
 		return -EEXIST;
+	if (slashes)
+		return -ENOENT;
 	return bpffs ? link_pin(fd, dir, name) : -EPERM;
 }
 
@@ -133,6 +174,7 @@ int object_pin(int fd, int dirfd, const char *path)
 {
 	char resolved[PATH_MAX];
 	const char *name;
+	bool slashes;
 	int dir, err;
 
 	if (!can_be_pinned(fd))
@@ -140,10 +182,12 @@ int object_pin(int fd, int dirfd, const char *path)
 	err = resolve(dirfd, path, resolved);
 	if (err)
 		return err;
-	dir = open_parent(resolved, &name);
+	if (meets_dot(resolved))
+		return -EPERM;
+	dir = open_parent(resolved, &name, &slashes);
 	if (dir < 0)
 		return dir;
-	err = pin_in(fd, dir, name);
+	err = pin_in(fd, dir, name, slashes);
 	sys_close(dir);
 	return err;
 }
@@ -170,6 +214,8 @@ int object_get_pinned(int dirfd, const char *path, enum object_access access)
 	err = resolve(dirfd, path, resolved);
 	if (err)
 		return err;
+	if (meets_dot(resolved))
+		return -EPERM;
 	path_fd = sys_openat(AT_FDCWD, resolved, O_PATH | O_CLOEXEC, 0);
 	if (path_fd < 0)
 		return path_fd;

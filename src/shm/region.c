@@ -17,8 +17,8 @@
 
 #define STAMP_MAGIC 0x6e6f696765725542ull /* "BUregion" */
 #define KINDS 8
-#define SIZE_LIMIT (1ull << 46)      /* beyond any address space */
-#define ALLOCATE_STEP (16ull << 20)  /* a signal makes the kernel undo one step at most */
+#define SIZE_LIMIT (1ull << 46)       /* beyond any address space */
+#define ALLOCATE_STEP (16ull << 20)   /* a signal makes the kernel undo one step at most */
 #define UNCHECKED_BYTES (64ull << 20) /* smaller files are allocated without asking for memory */
 #define RAISED_FD 512
 

@@ -16,9 +16,9 @@
 #include "base/lock.h"
 #include "base/syscall.h"
 
-#define YIELDS 64          /* before a waiter sleeps */
+#define YIELDS 64 /* before a waiter sleeps */
 #define SLEEP_NS 50000
-#define JUDGE_NS 5000000   /* how often a waiter looks for dead owners */
+#define JUDGE_NS 5000000 /* how often a waiter looks for dead owners */
 #define FOREIGN_NS 1000000000
 
 /* This thread's run. */
@@ -40,9 +40,9 @@ static inline u64 *slot_word(struct vcpu_table *table, u32 slot)
 	return (u64 *)(void *)&table->slots[slot].owner;
 }
 
-static inline u64 word_of(u32 owner, u32 namespace)
+static inline u64 word_of(u32 owner, u32 pid_ns)
 {
-	const struct vcpu_slot slot = {.owner = owner, .namespace = namespace};
+	const struct vcpu_slot slot = {.owner = owner, .namespace = pid_ns};
 	u64 word;
 
 	memcpy(&word, &slot, sizeof(word));
@@ -175,12 +175,12 @@ u32 vcpu_possible(void)
 static cold void run_refresh(u32 tid)
 {
 	struct stat st;
-	u32 namespace = 0;
+	u32 pid_ns = 0;
 
 	if (!sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid", &st, 0))
-		namespace = (u32)st.st_ino;
+		pid_ns = (u32)st.st_ino;
 	self.depth = 0;
-	self.owner = word_of(tid, namespace);
+	self.owner = word_of(tid, pid_ns);
 	self.tid = tid;
 }
 
@@ -253,7 +253,8 @@ static cold u32 wait_for_slot(struct vcpu_table *table, u32 first)
 			seen = word;
 			since = now;
 		}
-		if (now - since > FOREIGN_NS && slot_of(word).namespace != slot_of(self.owner).namespace &&
+		if (now - since > FOREIGN_NS &&
+		    slot_of(word).namespace != slot_of(self.owner).namespace &&
 		    atomic_cas(slot_word(table, first), &word, self.owner))
 			return first;
 		if (now - judged > JUDGE_NS) {

@@ -36,6 +36,27 @@ HELPER_FN(map_delete_elem)
 	return (u64)(s64)map->ops->delete(map, U64_PTR(r2));
 }
 
+HELPER_FN(map_push_elem)
+{
+	struct map *map = map_arg(r1);
+
+	return (u64)(s64)map->ops->push(map, U64_PTR(r2), r3);
+}
+
+HELPER_FN(map_pop_elem)
+{
+	struct map *map = map_arg(r1);
+
+	return (u64)(s64)map->ops->pop(map, U64_PTR(r2));
+}
+
+HELPER_FN(map_peek_elem)
+{
+	struct map *map = map_arg(r1);
+
+	return (u64)(s64)map->ops->peek(map, U64_PTR(r2));
+}
+
 HELPER_FN(map_lookup_percpu_elem)
 {
 	struct map *map = map_arg(r1);

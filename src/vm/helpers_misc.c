@@ -104,28 +104,28 @@ HELPER_FN(get_current_comm)
 	return 0;
 }
 
-/* These packets belong to no socket. */
-HELPER_FN(get_socket_cookie)
-{
-	return 0;
-}
-
-HELPER_FN(get_socket_uid)
-{
-	return 65534; /* the overflow id */
-}
-
 /* Memory that may not be there: kernel and user addresses are one space here, this process's. */
 
-static u64 probe_bytes(u64 to, u32 size, u64 from)
+#define KERNEL_START 0xffff800000000000u
+
+static u64 probe_failed(u64 to, u32 size, u64 error)
 {
-	if (!user_read(U64_PTR(to), from, size))
-		return 0;
 	memset(U64_PTR(to), 0, size);
-	return HELPER_ERROR(EFAULT);
+	return error;
 }
 
-static u64 probe_string(u64 to, u32 size, u64 from)
+/* The kernel refuses to look for kernel memory where none can be. */
+static u64 kernel_error(u64 from)
+{
+	return from < KERNEL_START ? HELPER_ERROR(ERANGE) : HELPER_ERROR(EFAULT);
+}
+
+static u64 probe_bytes(u64 to, u32 size, u64 from, u64 error)
+{
+	return user_read(U64_PTR(to), from, size) ? probe_failed(to, size, error) : 0;
+}
+
+static u64 probe_string(u64 to, u32 size, u64 from, u64 error)
 {
 	long len;
 
@@ -134,25 +134,21 @@ static u64 probe_string(u64 to, u32 size, u64 from)
 	len = user_read_string(U64_PTR(to), from, size);
 	if (len == -ENAMETOOLONG)
 		return size;
-	if (len < 0) {
-		memset(U64_PTR(to), 0, size);
-		return HELPER_ERROR(EFAULT);
-	}
-	return (u64)len + 1;
+	return len < 0 ? probe_failed(to, size, error) : (u64)len + 1;
 }
 
-#define PROBE(name, how)                                                                           \
+#define PROBE(name, how, error)                                                                    \
 	HELPER_FN(name)                                                                            \
 	{                                                                                          \
-		return how(r1, (u32)r2, r3);                                                       \
+		return how(r1, (u32)r2, r3, error);                                                \
 	}
-PROBE(probe_read, probe_bytes)
-PROBE(probe_read_kernel, probe_bytes)
-PROBE(probe_read_user, probe_bytes)
-PROBE(copy_from_user, probe_bytes)
-PROBE(probe_read_str, probe_string)
-PROBE(probe_read_kernel_str, probe_string)
-PROBE(probe_read_user_str, probe_string)
+PROBE(probe_read, probe_bytes, HELPER_ERROR(EFAULT))
+PROBE(probe_read_kernel, probe_bytes, kernel_error(r3))
+PROBE(probe_read_user, probe_bytes, HELPER_ERROR(EFAULT))
+PROBE(copy_from_user, probe_bytes, HELPER_ERROR(EFAULT))
+PROBE(probe_read_str, probe_string, HELPER_ERROR(EFAULT))
+PROBE(probe_read_kernel_str, probe_string, kernel_error(r3))
+PROBE(probe_read_user_str, probe_string, HELPER_ERROR(EFAULT))
 
 /* Numbers */
 

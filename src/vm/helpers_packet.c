@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "vm/helpers.h"
 #include "vm/packet.h"
 #include "vm/prog_type.h"
@@ -20,7 +21,7 @@
 #define PROTO_IPV6 0x86dd
 #define PROTO_8021Q 0x8100
 #define PROTO_8021AD 0x88a8
-#define SKB_LEN_MAX 65550u        /* mtu and link layer header of the loopback interface */
+#define SKB_LEN_MAX 16064u        /* 16 KiB without the kernel's shared info */
 #define XDP_RESERVED 40           /* bytes of the headroom that the kernel keeps */
 #define XDP_META_MAX 255
 #define START_MAC 0
@@ -104,7 +105,7 @@ static u64 sum_words(const void *p, u32 len, u64 sum)
 
 	for (u32 i = 0; i + 1 < len; i += 2)
 		sum += (u64)(bytes[i] | bytes[i + 1] << 8);
-	return sum;
+	return len % 2 ? sum + bytes[len - 1] : sum;
 }
 
 /* ~(~sum - from + to) in one's complement, on 16-bit sums. */
@@ -182,10 +183,6 @@ HELPER_FN(csum_diff)
 	u32 from = (u32)r2, to = (u32)r4;
 	u64 sum = (u32)r5;
 
-	if ((from | to) % 4)
-		return HELPER_ERROR(EINVAL);
-	if (!from && !to)
-		return sum;
 	sum = sum_words(U64_PTR(r3), to, sum);
 	if (from)
 		sum += (u16)~fold(sum_words(U64_PTR(r1), from, 0));
@@ -352,17 +349,17 @@ HELPER_FN(skb_vlan_pop)
 #define ROOM_ENCAP_IP (BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L3_IPV6)
 #define ROOM_ENCAP_L4 (BPF_F_ADJ_ROOM_ENCAP_L4_GRE | BPF_F_ADJ_ROOM_ENCAP_L4_UDP)
 #define ROOM_ENCAP_L2 (0xffull << BPF_ADJ_ROOM_ENCAP_L2_SHIFT)
-#define ROOM_ENCAP                                                                                 \
-	(ROOM_ENCAP_IP | ROOM_ENCAP_L4 | ROOM_ENCAP_L2 | BPF_F_ADJ_ROOM_ENCAP_L2_ETH)
 #define ROOM_FLAGS                                                                                 \
-	(BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET | ROOM_ENCAP | ROOM_DECAP)
+	(BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_NO_CSUM_RESET | ROOM_ENCAP_IP | ROOM_ENCAP_L4 |  \
+	 ROOM_ENCAP_L2 | BPF_F_ADJ_ROOM_ENCAP_L2_ETH | ROOM_DECAP)
 
 static u64 grow_room(struct vm_run *run, u32 at, u32 len, u64 flags)
 {
 	u64 inner_mac = flags >> BPF_ADJ_ROOM_ENCAP_L2_SHIFT;
 
-	if ((flags & ROOM_ENCAP_IP) == ROOM_ENCAP_IP || (flags & ROOM_ENCAP_L4) == ROOM_ENCAP_L4 ||
-	    (flags & ROOM_ENCAP && inner_mac > len))
+	if (flags & ROOM_ENCAP_IP &&
+	    ((flags & ROOM_ENCAP_IP) == ROOM_ENCAP_IP ||
+	     (flags & ROOM_ENCAP_L4) == ROOM_ENCAP_L4 || inner_mac > len))
 		return HELPER_ERROR(EINVAL);
 	if (!shift_front(run, at, -(s32)len))
 		return HELPER_ERROR(ENOMEM);
@@ -376,6 +373,8 @@ static u64 grow_room(struct vm_run *run, u32 at, u32 len, u64 flags)
 
 static u64 shrink_room(struct vm_run *run, u32 at, u32 len, u64 flags)
 {
+	if (flags & (ROOM_ENCAP_IP | ROOM_ENCAP_L4 | ROOM_ENCAP_L2 | BPF_F_ADJ_ROOM_ENCAP_L2_ETH))
+		return HELPER_ERROR(EINVAL);
 	if (packet_len(run->packet) < at + len)
 		return HELPER_ERROR(ENOMEM);
 	shift_front(run, at, (s32)len);
@@ -441,6 +440,22 @@ HELPER_FN(skb_change_type)
 	if (skb->pkt_type > 3 || (u32)r2 > 3)
 		return HELPER_ERROR(EINVAL);
 	skb->pkt_type = (u32)r2;
+	return 0;
+}
+
+/* The kernel's test run makes a socket for the packet; so each run has a cookie of its own. */
+HELPER_FN(get_socket_cookie)
+{
+	static u64 last;
+	struct packet_run *packet = packet_run_of(run);
+
+	if (!packet->cookie)
+		packet->cookie = atomic_add(&last, 1) + 1;
+	return packet->cookie;
+}
+
+HELPER_FN(get_socket_uid)
+{
 	return 0;
 }
 

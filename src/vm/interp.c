@@ -341,6 +341,16 @@ static enum packet_load run_packet_load(struct vm_run *run, const struct bpf_ins
 	return PACKET_LOADED;
 }
 
+/*
+ * memset() called, not expanded: what compilers put in place of a constant size (rep stos) takes
+ * four times as long for the 512 bytes that every call clears.
+ */
+static inline void clear(void *memory, size_t size)
+{
+	__asm__("" : "+r"(size));
+	memset(memory, 0, size);
+}
+
 static u64 frame_pointer(const struct interp *vm)
 {
 	return PTR_U64(vm->stack) + vm->live_bytes;
@@ -360,7 +370,7 @@ static bool push_frame(struct vm_run *run, const struct bpf_insn *caller, const 
 	memcpy(frame->saved, regs + 6, sizeof(frame->saved));
 	vm->depth++;
 	vm->live_bytes += FRAME_STRIDE;
-	memset(vm->stack + vm->live_bytes - PROG_STACK_BYTES, 0, PROG_STACK_BYTES);
+	clear(vm->stack + vm->live_bytes - PROG_STACK_BYTES, PROG_STACK_BYTES);
 	return true;
 }
 
@@ -381,8 +391,9 @@ static inline bool call_helper(struct vm_run *run, u32 id, u64 *regs)
 {
 	const struct helper *helper = helper_of(id);
 
-	if (unlikely(!helper || !helper->fn)) {
-		vm_faultf(run, "call of unknown helper %u", id);
+	if (unlikely(!helper || !helper->fn ||
+		     !(helper->groups & run->prog->type->helper_groups))) {
+		vm_faultf(run, "call of helper %u, which programs of this type have not", id);
 		return false;
 	}
 	if (unlikely(!check_arguments(run, helper, regs)))
@@ -454,11 +465,13 @@ static int exec(struct vm_run *run, u32 pc, const u64 arguments[4], u64 *retval)
 	const u64 insn_cnt = run->prog->insn_cnt;
 	const struct bpf_insn *insn = code + pc, *start = insn;
 	struct interp *const vm = run->interp;
-	u64 regs[16] = {[1] = arguments[0], arguments[1], arguments[2], arguments[3]};
+	u64 regs[16];
 	u64 address = 0;
 	u32 size = 0;
 	s64 to;
 
+	clear(regs, sizeof(regs));
+	memcpy(regs + 1, arguments, 4 * sizeof(regs[0]));
 	if (!push_frame(run, NULL, regs))
 		return -EFAULT;
 	regs[10] = frame_pointer(vm);
@@ -770,43 +783,64 @@ bool vm_memory_ok(struct vm_run *run, u64 address, u64 size, bool write)
 	       memory_elsewhere(run, address, size, write);
 }
 
-/* What lies at or near an address, for a fault's text. */
-static void describe(struct vm_run *run, u64 address, char *text, size_t room)
+#define NEAR 65536u
+
+static void describe_stack(const struct interp *vm, u64 at, char *text, size_t room)
+{
+	u32 frame = (u32)(at / FRAME_STRIDE);
+
+	/* Just above a frame lies the unused half of the next one. */
+	if (frame && (at % FRAME_STRIDE < PROG_STACK_BYTES / 2 || frame == vm->depth))
+		frame--;
+	snprintf(text, room, "fp%+lld of frame %u, whose stack is fp-512 to fp",
+		 (long long)at - (long long)(frame + 1) * FRAME_STRIDE, frame);
+}
+
+/* False unless address lies in a part of the run's memory, or, if near, close to one. */
+static bool describe_region(const struct vm_run *run, u64 address, u64 near, char *text,
+			    size_t room)
 {
 	const struct interp *vm = run->interp;
 	const struct packet *packet = run->packet;
-	u64 near = 65536;
 
-	if (address - PTR_U64(vm->stack) < sizeof(vm->stack) + FRAME_STRIDE) {
-		u64 at = address - PTR_U64(vm->stack);
-		u32 frame = MIN((u32)(at / FRAME_STRIDE), vm->depth - 1);
-
-		snprintf(text, room, "fp%+lld of frame %u, whose stack is fp-512 to fp",
-			 (long long)at - (long long)(frame + 1) * FRAME_STRIDE, frame);
-	} else if (address < near) {
-		snprintf(text, room, "0x%llx, which is no address (a NULL pointer?)",
-			 (unsigned long long)address);
-	} else if (address - POISON + near < 2 * near) {
-		snprintf(text, room, "a register that a call has clobbered");
-	} else if (run->ctx_rules && address - PTR_U64(run->ctx) < run->ctx_rules->size) {
+	if (run->ctx_rules && address - PTR_U64(run->ctx) < run->ctx_rules->size)
 		snprintf(text, room, "context offset %llu, where the field rules forbid it",
 			 (unsigned long long)(address - PTR_U64(run->ctx)));
-	} else if (packet && in_range(address, 0, PTR_U64(packet->head),
-				      (u64)(packet->end - packet->head) + near)) {
-		snprintf(text, room, "packet offset %lld, the packet has %lld%s bytes",
-			 (long long)(address - PTR_U64(packet->data)),
-			 (long long)(packet->data_end - packet->data),
-			 packet->writable ? "" : " read-only");
-	} else if (address - vm->value.start + near < vm->value.size + 2 * near) {
+	else if (vm->value.size &&
+		 address - vm->value.start + near < vm->value.size + 2 * near)
 		snprintf(text, room, "offset %lld of a map value of %u %sbytes",
 			 (long long)(address - vm->value.start), vm->value.size,
 			 !vm->value.readable   ? "write-only "
 			 : vm->value.writable ? ""
 					      : "read-only ");
-	} else {
+	else if (packet && address - PTR_U64(packet->head) + near <
+				   (u64)(packet->end - packet->head) + 2 * near)
+		snprintf(text, room, "packet offset %lld, the packet has %lld%s bytes",
+			 (long long)(address - PTR_U64(packet->data)),
+			 (long long)(packet->data_end - packet->data),
+			 packet->writable ? "" : " read-only");
+	else
+		return false;
+	return true;
+}
+
+/* What lies at or near an address, for a fault's text. */
+static void describe(const struct vm_run *run, u64 address, char *text, size_t room)
+{
+	const struct interp *vm = run->interp;
+	u64 at = address - PTR_U64(vm->stack);
+
+	if (at < vm->live_bytes + FRAME_STRIDE)
+		describe_stack(vm, at, text, room);
+	else if (address < NEAR)
+		snprintf(text, room, "0x%llx, which is no address (a NULL pointer?)",
+			 (unsigned long long)address);
+	else if (address - POISON + NEAR < 2 * NEAR)
+		snprintf(text, room, "a register that a call has clobbered");
+	else if (!describe_region(run, address, 0, text, room) &&
+		 !describe_region(run, address, NEAR, text, room))
 		snprintf(text, room, "0x%llx, which is no memory of this program",
 			 (unsigned long long)address);
-	}
 }
 
 static cold void fault_access(struct vm_run *run, u64 address, u32 size, const char *what)

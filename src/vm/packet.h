@@ -35,6 +35,7 @@ struct packet_run {
 	struct arena arena;
 	u8 *meta;       /* XDP: start of the metadata, packet.data without */
 	u32 frag_bytes; /* XDP: what follows data_end, in pages of its own as far as programs know */
+	u64 cookie;     /* of its socket; 0 before it was asked for */
 };
 
 static inline struct packet_run *packet_run_of(struct vm_run *run)

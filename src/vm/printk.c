@@ -176,24 +176,24 @@ static u64 disguise(u64 pointer)
 	return (u32)((pointer ^ pointer >> 29) * 0x9e3779b97f4a7c15u >> 31);
 }
 
-static void put_pointer(struct out *out, const char *format, u64 pointer)
+static void put_pointer(struct out *out, u64 pointer)
 {
 	char text[24];
-	int len = snprintf(text, sizeof(text), format, (unsigned long long)pointer);
+	int len = snprintf(text, sizeof(text), "%016llx", (unsigned long long)pointer);
 
 	put(out, text, (size_t)len);
 }
 
 static void put_spec(struct out *out, struct spec *spec, u64 value)
 {
-	const char byte = (char)value;
+	char symbol[24];
 
 	switch (spec->kind) {
 	case SPEC_NUMBER:
 		put_number(out, spec, value);
 		break;
 	case SPEC_CHAR:
-		put(out, &byte, 1);
+		PUT_PADDED(out, spec, "c", (int)(u8)value);
 		break;
 	case SPEC_STRING:
 		put_string(out, spec, value);
@@ -202,13 +202,14 @@ static void put_spec(struct out *out, struct spec *spec, u64 value)
 		put_ip(out, spec, value);
 		break;
 	case SPEC_POINTER:
-		put_pointer(out, "%016llx", disguise(value));
+		put_pointer(out, disguise(value));
 		break;
 	case SPEC_HEX_POINTER:
-		put_pointer(out, "%016llx", value);
+		put_pointer(out, value);
 		break;
 	case SPEC_SYMBOL:
-		put_pointer(out, "0x%llx", value);
+		snprintf(symbol, sizeof(symbol), "0x%llx", (unsigned long long)value);
+		PUT_PADDED(out, spec, "s", symbol);
 		break;
 	}
 }
@@ -222,7 +223,7 @@ static int walk(struct out *out, const char *p, const u64 *args, u32 nr_args)
 	while (*p) {
 		const char *text = p;
 
-		if ((u8)*p >= 0x7f || (*p < ' ' && !is_space(*p)))
+		if (*p == 0x7f || (*p >= 0 && *p < ' ' && !is_space(*p)))
 			return -EINVAL;
 		p++;
 		if (*text == '%' && *p == '%')

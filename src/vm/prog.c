@@ -208,9 +208,10 @@ static int attach_subprogs(struct prog *prog)
 		return -ENOMEM;
 	memcpy(prog->subprogs, from, count * sizeof(u32));
 	prog->nr_subprogs = count;
-	for (u32 i = 0; i < count; i++)
-		if (prog->subprogs[i] >= prog->insn_cnt || (i ? prog->subprogs[i] <= prog->subprogs[i - 1]
-						     : prog->subprogs[i] != 0))
+	if (prog->subprogs[0] != 0 || prog->subprogs[count - 1] >= prog->insn_cnt)
+		return -EINVAL;
+	for (u32 i = 1; i < count; i++)
+		if (prog->subprogs[i] <= prog->subprogs[i - 1])
 			return -EINVAL;
 	return 0;
 }

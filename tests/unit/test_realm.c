@@ -17,12 +17,12 @@
 #include "base/atomic.h"
 #include "bpf_test.h"
 
-#define CHECK(condition)                                                                           \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "# %s:%d: %s\n", __FILE__, __LINE__, #condition);          \
-			_exit(1);                                                                  \
-		}                                                                                  \
+#define CHECK(condition)                                                                  \
+	do {                                                                              \
+		if (!(condition)) {                                                       \
+			fprintf(stderr, "# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
+			_exit(1);                                                         \
+		}                                                                         \
 	} while (0)
 
 #define SKIPPED 77
@@ -124,9 +124,9 @@ static void checks_names(void)
 		const char *name;
 		int err;
 	} cases[] = {
-		{"a", 0},	{"A-b_c.9", 0},	 {"..", -EINVAL},  {".", -EINVAL},
-		{".x", -EINVAL}, {"a/b", -EINVAL}, {"/", -EINVAL}, {"a b", -EINVAL},
-		{"\xc3\xa9", -EINVAL},
+		{"a", 0},       {"A-b_c.9", 0},   {"..", -EINVAL},
+		{".", -EINVAL}, {".x", -EINVAL},  {"a/b", -EINVAL},
+		{"/", -EINVAL}, {"a b", -EINVAL}, {"\xc3\xa9", -EINVAL},
 	};
 	char long_name[300];
 	int status;
@@ -215,7 +215,7 @@ static void test_another_user(void **state)
 
 static void unprivileged(void)
 {
-	if (setuid(65534))
+	if (getuid() || setuid(65534))
 		_exit(SKIPPED);
 	CHECK(realm_open() == -EPERM); /* root's */
 }
@@ -472,18 +472,10 @@ static void test_trace(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_open),
-		TEST(test_base),
-		TEST(test_names),
-		TEST(test_not_ours_alone),
-		TEST(test_another_user),
-		TEST(test_unprivileged),
-		TEST(test_spoilt_state),
-		TEST(test_open_at_once),
-		TEST(test_descriptors),
-		TEST(test_lock),
-		TEST(test_translate),
-		TEST(test_trace),
+		TEST(test_open),           TEST(test_base),         TEST(test_names),
+		TEST(test_not_ours_alone), TEST(test_another_user), TEST(test_unprivileged),
+		TEST(test_spoilt_state),   TEST(test_open_at_once), TEST(test_descriptors),
+		TEST(test_lock),           TEST(test_translate),    TEST(test_trace),
 	};
 
 	return run_tests(tests);

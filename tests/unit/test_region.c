@@ -208,7 +208,8 @@ static void test_spoilt_stamps(void **state)
 
 static void test_foreign_files(void **state)
 {
-	const char *const paths[] = {"/dev/null", "/dev/zero", "/", "/proc/self/maps", "/proc/self/exe"};
+	const char *const paths[] = {"/dev/null", "/dev/zero", "/", "/proc/self/maps",
+				     "/proc/self/exe"};
 	int fd, fds[2];
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {

@@ -84,7 +84,8 @@ static void on_signal(int signal)
 /* Every kind of stack: a thread's, a signal handler's own, a forked child's. */
 static void test_other_stacks(void **state)
 {
-	stack_t alternate = {.ss_sp = malloc(1 << 18), .ss_size = 1 << 18}, none = {.ss_flags = SS_DISABLE};
+	stack_t alternate = {.ss_sp = malloc(1 << 18), .ss_size = 1 << 18},
+		none = {.ss_flags = SS_DISABLE};
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_ONSTACK}, old;
 	pthread_t thread;
 	int status;

@@ -39,7 +39,8 @@ static u64 now_ns(void)
 
 static int set_up(void **state)
 {
-	arena = mmap(NULL, sizeof(*arena), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	arena = mmap(NULL, sizeof(*arena), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
 	return arena == MAP_FAILED;
 }
 

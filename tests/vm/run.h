@@ -39,7 +39,8 @@ static inline void fill_packet(uint8_t packet[PACKET_MAX])
 {
 	static const uint8_t head[] = {
 		2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0,                     /* Ethernet */
-		0x45, 0, 0, 50, 0, 1, 0, 0, 64, 6, 0x7c, 0xc4, 127, 0, 0, 1, 127, 0, 0, 2, /* IPv4 */
+		0x45, 0, 0, 50, 0, 1, 0, 0, 64, 6, 0x7c, 0xc4,                /* IPv4 */
+		127, 0, 0, 1, 127, 0, 0, 2,
 		0x12, 0x34, 0, 80,                                            /* TCP ports */
 	};
 

@@ -338,6 +338,72 @@ static void long_program(void **state)
 	free(insns);
 }
 
+static uint32_t random_below(uint32_t limit)
+{
+	static uint64_t state = 7;
+
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	return (uint32_t)(state >> 32) % limit;
+}
+
+/* Plausible enough to be accepted now and then; only forward jumps, so that it ends. */
+static struct bpf_insn random_insn(void)
+{
+	static const uint8_t codes[] = {0x07, 0x0f, 0x04, 0x0c, 0x17, 0x3f, 0x37, 0x67, 0x6f, 0x87,
+					0x97, 0xb7, 0xbf, 0xb4, 0xbc, 0xc7, 0xd4, 0xdc, 0xd7, 0x05,
+					0x06, 0x15, 0x1d, 0x2e, 0x55, 0x66, 0xe5, 0x85, 0x95, 0x61,
+					0x69, 0x71, 0x79, 0x91, 0x81, 0x62, 0x6a, 0x7a, 0x63, 0x7b,
+					0xdb, 0xc3, 0xd3, 0x20, 0x28, 0x30, 0x50, 0x18, 0x00};
+	static const int numbers[] = {0, 0, 0, 1, 2, 8, 16, 32, 64, -1, -8, 0x100, 0xe1, 0xf1};
+	struct bpf_insn insn = RAW(codes[random_below(sizeof(codes))], random_below(11),
+				   random_below(3) ? 0 : random_below(11), 0,
+				   numbers[random_below(14)]);
+	unsigned class = insn.code & 7;
+
+	insn.off = (int16_t)(class == 5 || class == 6 ? (int)random_below(4)
+			     : class == 1 || class == 2 || class == 3 ? -8 * (int)random_below(4)
+								      : 0);
+	if (class == 5 || class == 6)
+		insn.imm = abs(insn.imm);
+	if (insn.code & 8 && random_below(8))
+		insn.imm = 0;
+	return insn;
+}
+
+/* Whatever is accepted runs to its end, or is stopped. */
+static void random_programs(void **state)
+{
+	const struct bpf_insn start[] = {MOV_X(R6, R1), MOV_K(R0, 1), MOV_K(R3, 3), KEY};
+	uint8_t data[64] = {0};
+	unsigned accepted = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 50000; i++) {
+		struct bpf_insn insns[24], end[] = {RETURN_0};
+		unsigned count = 6;
+		union test_attr t = {.a.log_level = 4};
+		int prog;
+
+		memcpy(insns, start, sizeof(start));
+		for (unsigned more = 1 + random_below(10); more; more--)
+			insns[count++] = random_insn();
+		memcpy(&insns[count], end, sizeof(end));
+		prog = load(&t, insns, count + 2);
+		if (prog < 0)
+			continue;
+		accepted++;
+		t = (union test_attr){.a.test = {.prog_fd = (uint32_t)prog,
+						 .data_in = ptr64(data),
+						 .data_size_in = sizeof(data)}};
+		assert_in_set((unsigned long)-bpf_sys(BPF_PROG_TEST_RUN, &t, sizeof(union bpf_attr)),
+			      ((unsigned long[]){0, EFAULT}), 2);
+		close(prog);
+	}
+	assert_true(accepted > 100);
+}
+
 static void info_of(int fd, void *info, unsigned size)
 {
 	union test_attr t = {
@@ -398,18 +464,19 @@ static void make_handles(void)
 
 int main(void)
 {
-	static struct CMUnitTest tests[NR_CASES + 4] = {
+	static struct CMUnitTest tests[NR_CASES + 5] = {
 		cmocka_unit_test(too_many_maps),
 		cmocka_unit_test(too_many_subprograms),
 		cmocka_unit_test(long_program),
 		cmocka_unit_test(references_by_id),
+		cmocka_unit_test(random_programs),
 	};
 
 	require_bpf();
 	make_handles();
 	for (unsigned i = 0; i < NR_CASES; i++)
-		tests[4 + i] = (struct CMUnitTest){cases[i].name, run_case, NULL, NULL,
+		tests[5 + i] = (struct CMUnitTest){cases[i].name, run_case, NULL, NULL,
 						   (void *)&cases[i]};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return _cmocka_run_group_tests("load", tests, NR_CASES + 4, NULL, NULL);
+	return _cmocka_run_group_tests("load", tests, NR_CASES + 5, NULL, NULL);
 }
