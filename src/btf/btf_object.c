@@ -59,6 +59,7 @@ static void btf_object_detach(struct object *object)
 const struct object_type btf_object_type = {
 	.kind = OBJECT_BTF,
 	.name = "btf",
+	.layout = 1 << 16 | sizeof(struct btf_file),
 	.local_size = sizeof(struct btf_object),
 	.attach = btf_object_attach,
 	.detach = btf_object_detach,

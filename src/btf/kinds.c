@@ -457,8 +457,9 @@ static int check_var(struct check *check, u32 id, const struct btf_type *t)
 	return verdict(check, id, t, fault);
 }
 
+/* Ends of variables wrap at 32 bits, as in the kernel; the sum of their sizes does not. */
 static const char *section_var_fault(const struct btf_type *t, const struct btf_var_secinfo *var,
-				     u64 end)
+				     u32 end)
 {
 	if (!is_id(var->type))
 		return "Invalid type_id";
@@ -466,15 +467,16 @@ static const char *section_var_fault(const struct btf_type *t, const struct btf_
 		return "Invalid offset";
 	if (!var->size || var->size > t->size)
 		return "Invalid size";
-	if ((u64)var->offset + var->size > t->size)
+	if (var->offset + var->size > t->size)
 		return "Invalid offset+size";
 	return NULL;
 }
 
-static int check_section_vars(struct check *check, const struct btf_type *t)
+static int check_section_vars(struct check *check, u32 id, const struct btf_type *t)
 {
 	const struct btf_var_secinfo *vars = (const struct btf_var_secinfo *)(t + 1);
-	u64 end = 0;
+	u64 sum = 0;
+	u32 end = 0;
 
 	for (u32 i = 0; i < BTF_INFO_VLEN(t->info); i++) {
 		const char *fault = section_var_fault(t, &vars[i], end);
@@ -482,9 +484,10 @@ static int check_section_vars(struct check *check, const struct btf_type *t)
 		check_print_var(check, &vars[i], fault);
 		if (fault)
 			return -EINVAL;
-		end = (u64)vars[i].offset + vars[i].size;
+		end = vars[i].offset + vars[i].size;
+		sum += vars[i].size;
 	}
-	return 0;
+	return sum <= t->size ? 0 : check_fail(check, id, t, "Invalid btf_info size");
 }
 
 static int check_datasec(struct check *check, u32 id, const struct btf_type *t)
@@ -499,7 +502,7 @@ static int check_datasec(struct check *check, u32 id, const struct btf_type *t)
 	else if (!is_section_name(check, t->name_off))
 		fault = "Invalid name";
 	err = verdict(check, id, t, fault);
-	return err ? err : check_section_vars(check, t);
+	return err ? err : check_section_vars(check, id, t);
 }
 
 static void describe_decl_tag(struct check *check, const struct btf_type *t)

@@ -252,8 +252,6 @@ static long load_program(struct call *call, struct load *load)
 	if (call->attr.prog_load.signature)
 		return -EOPNOTSUPP;
 	err = cmd_object_name(load->name, attr->prog_name);
-	if (!err && attr->prog_flags & BPF_F_SLEEPABLE && !type->may_sleep)
-		err = -EINVAL;
 	if (!err && type->needs_btf_id)
 		err = refuse_btf_target(type, attr);
 	return err ? err : load_verify(call, load, type);
@@ -287,12 +285,12 @@ static int test_copy_in(void **buffer, u64 user, u32 size)
 	return user_read(*buffer, user, size);
 }
 
-static int test_make_room(void **buffer, u32 *room, u64 user, u32 size)
+/* The size is the application's limit; memory only for what a run can leave behind. */
+static int test_make_room(void **buffer, u64 user, u32 size)
 {
 	if (!user)
 		return 0;
-	*room = MIN(size, TEST_DATA_MAX);
-	*buffer = malloc(*room ? *room : 1);
+	*buffer = malloc(size && size < TEST_DATA_OUT_MAX ? size : TEST_DATA_OUT_MAX);
 	return *buffer ? 0 : -ENOMEM;
 }
 
@@ -304,6 +302,12 @@ static int test_prepare(struct test_run *run, struct test_buffers *buffers,
 	if (!attr->test.ctx_in != !attr->test.ctx_size_in ||
 	    !attr->test.ctx_out != !attr->test.ctx_size_out)
 		return -EINVAL;
+	run->given = (attr->test.data_in ? TEST_DATA_IN : 0) |
+		     (attr->test.data_out ? TEST_DATA_OUT : 0) |
+		     (attr->test.ctx_out ? TEST_CTX_OUT : 0) |
+		     (attr->test.duration ? TEST_DURATION : 0);
+	run->data_out_room = attr->test.data_size_out;
+	run->ctx_out_room = attr->test.ctx_size_out;
 	run->data_size_in = attr->test.data_size_in;
 	run->ctx_size_in = attr->test.ctx_size_in;
 	run->repeat = attr->test.repeat;
@@ -314,11 +318,10 @@ static int test_prepare(struct test_run *run, struct test_buffers *buffers,
 	if (!err)
 		err = test_copy_in(&buffers->ctx_in, attr->test.ctx_in, run->ctx_size_in);
 	if (!err)
-		err = test_make_room(&buffers->data_out, &run->data_out_room, attr->test.data_out,
-				     attr->test.data_size_out);
+		err = test_make_room(&buffers->data_out, attr->test.data_out,
+				     run->data_out_room);
 	if (!err)
-		err = test_make_room(&buffers->ctx_out, &run->ctx_out_room, attr->test.ctx_out,
-				     attr->test.ctx_size_out);
+		err = test_make_room(&buffers->ctx_out, attr->test.ctx_out, run->ctx_out_room);
 	run->data_in = buffers->data_in;
 	run->ctx_in = buffers->ctx_in;
 	run->data_out = buffers->data_out;
@@ -326,28 +329,28 @@ static int test_prepare(struct test_run *run, struct test_buffers *buffers,
 	return err;
 }
 
+#define TEST_PUT(call, field, value) call_put(call, offsetof(union bpf_attr, test.field), value)
+
 /* Results are valid also when an out buffer was too small. */
 static int test_put_results(const struct call *call, const struct test_run *run)
 {
 	const union bpf_attr *attr = &call->attr.a;
-	int err = 0;
+	u32 room = run->data_out_room ? run->data_out_room : UINT32_MAX;
+	int err = TEST_PUT(call, retval, run->retval);
 
-	if (run->data_out)
-		err = user_write(attr->test.data_out, run->data_out,
-				 MIN(run->data_size_out, run->data_out_room));
-	if (!err && run->ctx_out)
+	if (!err && run->written & TEST_DATA_OUT && run->data_out)
+		err = user_write(attr->test.data_out, run->data_out, MIN(run->data_size_out, room));
+	if (!err && run->written & TEST_DATA_OUT)
+		err = TEST_PUT(call, data_size_out, run->data_size_out);
+	if (!err && run->written & TEST_DURATION)
+		err = TEST_PUT(call, duration, run->duration);
+	if (!err && run->written & TEST_CTX_IN)
+		err = user_write(attr->test.ctx_in, run->ctx_in, run->ctx_size_in);
+	if (!err && run->written & TEST_CTX_OUT)
 		err = user_write(attr->test.ctx_out, run->ctx_out,
 				 MIN(run->ctx_size_out, run->ctx_out_room));
-	if (!err)
-		err = call_put(call, offsetof(union bpf_attr, test.data_size_out),
-			       run->data_size_out);
-	if (!err && run->ctx_out)
-		err = call_put(call, offsetof(union bpf_attr, test.ctx_size_out),
-			       run->ctx_size_out);
-	if (!err)
-		err = call_put(call, offsetof(union bpf_attr, test.retval), run->retval);
-	if (!err)
-		err = call_put(call, offsetof(union bpf_attr, test.duration), run->duration);
+	if (!err && run->written & TEST_CTX_OUT)
+		err = TEST_PUT(call, ctx_size_out, run->ctx_size_out);
 	return err;
 }
 

@@ -735,13 +735,17 @@ static cold void hash_connect(struct hash *h, const struct map *map)
 	slots_attach(&h->free, base + s.slots_at, s.nr_elements);
 }
 
-enum { KERNEL_ELEMENT = 48 }; /* bytes in front of the key, in a 6.18 kernel */
+enum {
+	KERNEL_ELEMENT = 48,   /* bytes in front of the key, in a 6.18 kernel */
+	ENTRIES_MAX = 1 << 27, /* more would need a bucket table above 4 GiB there */
+};
 
 static cold int hash_check(struct map_spec *spec)
 {
 	if (!spec->max_entries || !spec->key_size || !spec->value_size)
 		return -EINVAL;
-	if ((u64)spec->key_size + spec->value_size >= MAP_VALUE_MAX - KERNEL_ELEMENT)
+	if (spec->max_entries > ENTRIES_MAX ||
+	    (u64)spec->key_size + spec->value_size >= MAP_VALUE_MAX - KERNEL_ELEMENT)
 		return -E2BIG;
 	if (is_percpu(spec->type) && spec->value_size > MAP_PERCPU_VALUE_MAX)
 		return -E2BIG;

@@ -438,6 +438,7 @@ static cold void map_detach(struct object *object)
 const struct object_type map_object_type = {
 	.kind = OBJECT_MAP,
 	.name = "bpf-map",
+	.layout = MAP_FILE_FORMAT << 16 | sizeof(struct map_header),
 	.local_size = sizeof(struct map),
 	.attach = map_attach,
 	.detach = map_detach,

@@ -15,6 +15,9 @@
 #include "base/compiler.h"
 #include "object/object.h"
 
+/* Raised whenever what any type keeps in its file changes its meaning. */
+#define MAP_FILE_FORMAT 1
+
 #define MAP_PERCPU_VALUE_MAX 32768u
 #define MAP_VALUE_MAX (4u << 20) /* the largest single allocation of the kernel */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * internal.h: what object.c and pin.c share, for no other file.
+ * internal.h: what object.c, collect.c and pin.c share, for no other file.
  */
 #ifndef OBJECT_INTERNAL_H
 #define OBJECT_INTERNAL_H
@@ -8,8 +8,8 @@
 #include "object/object.h"
 #include "object/realm.h"
 
-/* All signals of this thread off, so that no handler can find the realm locked by its own thread.
- */
+/* All signals of this thread off, so that no handler can find the realm locked by its own
+ * thread. */
 u64 signals_block(void);
 void signals_restore(u64 mask);
 
@@ -21,5 +21,20 @@ void signals_restore(u64 mask);
 must_check int object_adopt_fd(int fd, enum object_access access);
 /* The same for what an O_PATH descriptor leads to. The application's descriptor, or -errno. */
 must_check int object_open_path(int path_fd, enum object_access access);
+
+#define OBJECT_NAME_BYTES 48 /* "<type name>.<id>.<slot>" */
+
+/* NULL for a kind that nobody registered. */
+const struct object_type *object_type_of(u32 kind);
+/* A descriptor of the object with this file name. Needs the realm lock. -ENOENT, -EMFILE. */
+must_check int object_open_named(const char *name, enum object_access access);
+
+/* What a file of this size weighs in the decision to collect. */
+u32 object_weight(u64 size);
+void object_collect_if_due(void);
+/* Drops all references of a holder. False if there is nothing or it cannot be removed. */
+bool object_remove_refs(int dir, const char *holder);
+/* Unmaps what this process does not use any more, if something was removed since. */
+void object_sweep_if_due(void);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * object.c: object files, their descriptors, names and references, and the table of those that
- * this process has mapped. Knows no map, program or BTF beyond struct object_type.
+ * object.c: object files, their descriptors and references, and the table of those that this
+ * process has mapped. Knows no map, program or BTF beyond struct object_type.
  *
  * Rules that make the reference count exact:
  *   - names are created under the realm lock shared, removed and judged under it exclusive;
@@ -19,7 +19,6 @@
  */
 #include "object/object.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -41,10 +40,9 @@
 #define ACCESS_MASK (3ull << ACCESS_SHIFT)
 
 #define EVICTED (1u << 30) /* in users; far above any number of threads */
-#define NAME_BYTES 48      /* "<type name>.<id>.<slot>" */
+#define OBJECT_NAME_BYTES 48      /* "<type name>.<id>.<slot>" */
 #define TABLE_MIN 64
 #define WEIGHT_SHIFT 18 /* an object weighs 1, and 1 more for each 256 KiB */
-#define COLLECT_MIN 32  /* weight that is not worth a collection */
 
 struct table {
 	u32 mask;
@@ -261,7 +259,7 @@ static int insert(struct object *object, u64 identity, struct object **winner)
 
 static void name_of(const struct object *object, char *name)
 {
-	snprintf(name, NAME_BYTES, "%s.%u", object->type->name, object->id);
+	snprintf(name, OBJECT_NAME_BYTES, "%s.%u", object->type->name, object->id);
 }
 
 /* Is the object of our realm? Others cannot be found by name. */
@@ -273,7 +271,7 @@ static bool is_local(u64 identity)
 /* What has gone from the realm, and what is not of our realm and can be attached again. */
 static bool is_evictable(int dir, const struct object *object)
 {
-	char name[NAME_BYTES];
+	char name[OBJECT_NAME_BYTES];
 	struct stat st;
 
 	name_of(object, name);
@@ -326,7 +324,7 @@ static void sweep(void)
 		atomic_sub(&seen_removed, 1); /* not done: due again */
 }
 
-static void sweep_if_due(void)
+void object_sweep_if_due(void)
 {
 	const u32 removed = load_relaxed(&realm_state()->removed);
 
@@ -335,6 +333,11 @@ static void sweep_if_due(void)
 }
 
 /* Cold path: attaching */
+
+const struct object_type *object_type_of(u32 kind)
+{
+	return kind < OBJECT_KINDS ? types[kind] : NULL;
+}
 
 void object_register(const struct object_type *type)
 {
@@ -400,7 +403,7 @@ unmap:
 static int attach_id(u64 identity, struct object **object)
 {
 	const u32 kind = kind_of(identity);
-	char name[NAME_BYTES];
+	char name[OBJECT_NAME_BYTES];
 	struct stat st;
 	int fd, err, dir = realm_dir();
 
@@ -412,7 +415,7 @@ static int attach_id(u64 identity, struct object **object)
 	fd = sys_openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
 	if (fd < 0)
 		return is_exhaustion(fd) ? fd : -ENOENT;
-	sweep_if_due();
+	object_sweep_if_due();
 	err = attach_fd(fd, identity, object);
 	if (!err && !sys_fstat(fd, &st) && !st.st_nlink)
 		atomic_sub(&seen_removed, 1); /* removed meanwhile: a sweep may have missed it */
@@ -549,7 +552,7 @@ int object_open_path(int path_fd, enum object_access access)
 	return err;
 }
 
-static int open_locked(const char *name, enum object_access access)
+int object_open_named(const char *name, enum object_access access)
 {
 	int fd, path_fd, dir = realm_dir();
 
@@ -566,7 +569,7 @@ static int open_locked(const char *name, enum object_access access)
 
 int object_open(struct object *object, enum object_access access)
 {
-	char name[NAME_BYTES];
+	char name[OBJECT_NAME_BYTES];
 	u64 signals;
 	int lock, fd;
 
@@ -576,295 +579,7 @@ int object_open(struct object *object, enum object_access access)
 	signals = signals_block();
 	fd = lock = realm_lock(false);
 	if (lock >= 0) {
-		fd = open_locked(name, access);
-		realm_unlock(lock);
-	}
-	signals_restore(signals);
-	return fd;
-}
-
-/* Cold path: the directory */
-
-/* Calls visit for each entry of the directory; ends early when that returns false. */
-static int for_each_entry(int parent, const char *path, bool (*visit)(const char *name, void *arg),
-			  void *arg)
-{
-	char buf[4096] __attribute__((aligned(8)));
-	const struct dirent64 *entry;
-	bool more = true;
-	long len = 0;
-	int dir;
-
-	dir = sys_openat(parent, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
-	if (dir < 0)
-		return dir;
-	while (more && (len = sys_getdents64(dir, buf, sizeof(buf))) > 0) {
-		for (long at = 0; more && at < len; at += entry->d_reclen) {
-			entry = (const struct dirent64 *)(void *)(buf + at);
-			if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-				more = visit(entry->d_name, arg);
-		}
-	}
-	sys_close(dir);
-	return len < 0 ? (int)len : 0;
-}
-
-/* The kind and id in a name of the form that name_of() makes; 0 for any other. */
-static u32 parse_name(const char *name, u32 *id)
-{
-	const char *dot = strrchr(name, '.');
-	unsigned long value;
-	char *end;
-
-	if (!dot || dot[1] < '1' || dot[1] > '9')
-		return 0;
-	value = strtoul(dot + 1, &end, 10);
-	if (*end || value > INT_MAX)
-		return 0;
-	*id = (u32)value;
-	for (u32 kind = 1; kind < OBJECT_KINDS; kind++)
-		if (types[kind] && strlen(types[kind]->name) == (size_t)(dot - name) &&
-		    !memcmp(types[kind]->name, name, (size_t)(dot - name)))
-			return kind;
-	return 0;
-}
-
-static u32 weight_of(u64 size)
-{
-	return 1 + (u32)MIN(size >> WEIGHT_SHIFT, (u64)INT_MAX / 2);
-}
-
-/*
- * Does a descriptor of the application hold the file? Needs the exclusive realm lock. Ours is
- * unlocked explicitly: a child forked meanwhile has inherited it.
- */
-static bool is_held(int dir, const char *name)
-{
-	const int fd = sys_openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
-	bool held;
-
-	if (fd < 0)
-		return true;
-	held = sys_flock(fd, LOCK_EX | LOCK_NB);
-	sys_flock(fd, LOCK_UN);
-	sys_close(fd);
-	return held;
-}
-
-/* Is the file without any reference? Needs the exclusive realm lock. */
-static bool is_garbage(int dir, const char *name, u32 *weight)
-{
-	struct stat st;
-
-	*weight = 1;
-	if (sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
-		return false;
-	*weight = weight_of((u64)st.st_size);
-	return st.st_nlink == 1 && !is_held(dir, name);
-}
-
-struct in_dir {
-	int dir;
-	const char *path;
-};
-
-static bool remove_entry(const char *name, void *arg)
-{
-	const struct in_dir *in = arg;
-	char path[NAME_BYTES + NAME_MAX + 8];
-
-	snprintf(path, sizeof(path), "%s/%s", in->path, name);
-	sys_unlinkat(in->dir, path, 0);
-	return true;
-}
-
-/* Drops all references of a holder. False if there is nothing or it cannot be removed. */
-static bool remove_refs(int dir, const char *holder)
-{
-	char path[NAME_MAX + 8];
-	struct in_dir in = {dir, path};
-
-	snprintf(path, sizeof(path), "refs/%s", holder);
-	if (for_each_entry(dir, path, remove_entry, &in) == -ENOTDIR)
-		return !sys_unlinkat(dir, path, 0);
-	return !sys_unlinkat(dir, path, AT_REMOVEDIR);
-}
-
-struct collection {
-	int dir;
-	u32 removed;
-	u32 kept; /* weight */
-	bool changed;
-};
-
-static bool collect_object(const char *name, void *arg)
-{
-	struct collection *c = arg;
-	u32 id, weight;
-
-	if (!parse_name(name, &id))
-		return true;
-	if (!is_garbage(c->dir, name, &weight) || sys_unlinkat(c->dir, name, 0)) {
-		c->kept += weight;
-		return true;
-	}
-	remove_refs(c->dir, name);
-	c->removed++;
-	c->changed = true;
-	return true;
-}
-
-/* A holder that has gone leaves its references when its collector was killed. */
-static bool collect_orphan_refs(const char *name, void *arg)
-{
-	struct collection *c = arg;
-	struct stat st;
-
-	if (sys_fstatat(c->dir, name, &st, AT_SYMLINK_NOFOLLOW) == -ENOENT &&
-	    remove_refs(c->dir, name))
-		c->changed = true;
-	return true;
-}
-
-/* Removing a holder may leave its targets without reference: until nothing changes. */
-static void collect_locked(int dir)
-{
-	struct collection c = {.dir = dir};
-
-	do {
-		c.changed = false;
-		c.kept = 0;
-		for_each_entry(dir, ".", collect_object, &c);
-		for_each_entry(dir, "refs", collect_orphan_refs, &c);
-	} while (c.changed);
-	store_relaxed(&realm_state()->kept, c.kept);
-	store_relaxed(&realm_state()->created, 0);
-	atomic_add(&realm_state()->removed, c.removed);
-}
-
-void object_collect(void)
-{
-	u64 signals;
-	int lock, dir;
-
-	if (realm_open())
-		return;
-	signals = signals_block();
-	lock = realm_lock(true);
-	if (lock >= 0) {
-		dir = realm_dir();
-		if (dir >= 0)
-			collect_locked(dir);
-		realm_unlock(lock);
-	}
-	signals_restore(signals);
-	sweep_if_due();
-}
-
-static void collect_if_due(void)
-{
-	const struct realm_state *state = realm_state();
-
-	if (load_relaxed(&state->created) > MAX(COLLECT_MIN, load_relaxed(&state->kept)))
-		object_collect();
-}
-
-/*
- * Does the object exist, once what nobody refers to has gone? A further name may be a reference
- * from garbage, so only a descriptor speaks for itself.
- */
-static bool is_live(int dir, const char *name)
-{
-	struct stat st;
-
-	if (sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
-		return false;
-	if (is_held(dir, name))
-		return true;
-	collect_locked(dir);
-	return !sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW);
-}
-
-struct search {
-	u32 kind;
-	u32 above;
-	u32 best; /* 0: none */
-};
-
-static bool find_next(const char *name, void *arg)
-{
-	struct search *s = arg;
-	u32 id, kind = parse_name(name, &id);
-
-	if (kind == s->kind && id > s->above && (!s->best || id < s->best))
-		s->best = id;
-	return true;
-}
-
-static int next_id_locked(enum object_kind kind, u32 start, u32 *next)
-{
-	struct search s = {.kind = kind, .above = start};
-	int err, dir = realm_dir();
-	char name[NAME_BYTES];
-
-	if (dir < 0)
-		return dir;
-	for (;; s.above = s.best) {
-		s.best = 0;
-		err = for_each_entry(dir, ".", find_next, &s);
-		if (err || !s.best)
-			return err ? err : -ENOENT;
-		snprintf(name, sizeof(name), "%s.%u", types[kind]->name, s.best);
-		if (is_live(dir, name)) {
-			*next = s.best;
-			return 0;
-		}
-	}
-}
-
-int object_next_id(enum object_kind kind, u32 start, u32 *next)
-{
-	int lock, err = realm_open();
-	u64 signals;
-
-	if (err)
-		return err;
-	if (!types[kind])
-		return -ENOENT;
-	signals = signals_block();
-	err = lock = realm_lock(true);
-	if (lock >= 0) {
-		err = next_id_locked(kind, start, next);
-		realm_unlock(lock);
-	}
-	signals_restore(signals);
-	return err;
-}
-
-static int open_id_locked(const char *name, enum object_access access)
-{
-	const int dir = realm_dir();
-
-	if (dir < 0)
-		return dir;
-	return is_live(dir, name) ? open_locked(name, access) : -ENOENT;
-}
-
-int object_open_id(enum object_kind kind, u32 id, enum object_access access)
-{
-	int lock, fd = realm_open();
-	char name[NAME_BYTES];
-	u64 signals;
-
-	if (fd)
-		return fd;
-	if (!types[kind])
-		return -ENOENT;
-	snprintf(name, sizeof(name), "%s.%u", types[kind]->name, id);
-	signals = signals_block();
-	fd = lock = realm_lock(true);
-	if (lock >= 0) {
-		fd = open_id_locked(name, access);
+		fd = object_open_named(name, access);
 		realm_unlock(lock);
 	}
 	signals_restore(signals);
@@ -891,7 +606,7 @@ int object_create(const struct object_type *type, u64 data_size, u64 control_siz
 
 	if (err)
 		return err;
-	collect_if_due();
+	object_collect_if_due();
 	fresh = alloc_object(type);
 	if (!fresh)
 		return -ENOMEM;
@@ -942,7 +657,7 @@ static int no_space(int err)
 /* suffix: what distinguishes several references between the same two. */
 static int link_ref(int dir, const char *holder, const struct object *target, const char *suffix)
 {
-	char name[NAME_BYTES], path[2 * NAME_BYTES + 8];
+	char name[OBJECT_NAME_BYTES], path[2 * OBJECT_NAME_BYTES + 8];
 	int err;
 
 	if (!is_local(target->identity))
@@ -964,7 +679,7 @@ static int link_ref(int dir, const char *holder, const struct object *target, co
 static int link_and_open(const struct object *object, struct object *const *refs, unsigned nr_refs,
 			 u64 identity, enum object_access access)
 {
-	char name[NAME_BYTES];
+	char name[OBJECT_NAME_BYTES];
 	int fd = 0, err, dir = realm_dir();
 
 	if (dir < 0)
@@ -989,7 +704,7 @@ static int link_and_open(const struct object *object, struct object *const *refs
 unlink:
 	sys_unlinkat(dir, name, 0);
 drop_refs:
-	remove_refs(dir, name);
+	object_remove_refs(dir, name);
 	return fd;
 }
 
@@ -1046,7 +761,7 @@ int object_publish(struct object *object, struct object *const *refs, unsigned n
 		goto detach;
 	sys_close(object->fd);
 	object->fd = -1;
-	atomic_add(&realm_state()->created, weight_of(object->region.size));
+	atomic_add(&realm_state()->created, object_weight(object->region.size));
 	/*
 	 * Another thread may have found the name and attached the object before us, or the table
 	 * may not grow: ours then serves the caller only and goes with its use.
@@ -1063,7 +778,7 @@ no_id:
 
 int object_ref_add(struct object *holder, struct object *target, u32 slot)
 {
-	char name[NAME_BYTES], suffix[16];
+	char name[OBJECT_NAME_BYTES], suffix[16];
 	int lock, err, dir;
 	u64 signals;
 
@@ -1085,7 +800,7 @@ int object_ref_add(struct object *holder, struct object *target, u32 slot)
 
 void object_ref_drop(struct object *holder, struct object *target, u32 slot)
 {
-	char name[NAME_BYTES], target_name[NAME_BYTES], path[2 * NAME_BYTES + 24];
+	char name[OBJECT_NAME_BYTES], target_name[OBJECT_NAME_BYTES], path[2 * OBJECT_NAME_BYTES + 24];
 	const int dir = realm_dir();
 
 	if (dir < 0)

@@ -5,12 +5,30 @@
  */
 #include "verifier/internal.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/syscall.h"
 #include "verifier/btf_info.h"
 
 #define LOG_STATS 4
+
+static int check_sleepable(struct verifier *v)
+{
+	const struct prog_type *type = v->request->type;
+	bool sleepable = v->request->flags & BPF_F_SLEEPABLE;
+
+	if (type->must_sleep && !sleepable) {
+		verbose(v, "Syscall programs can only be sleepable\n");
+		return -EINVAL;
+	}
+	if (sleepable && !type->may_sleep) {
+		verbose(v, "Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops "
+			   "programs can be sleepable\n");
+		return -EINVAL;
+	}
+	return 0;
+}
 
 static int run_passes(struct verifier *v)
 {
@@ -29,6 +47,8 @@ static int run_passes(struct verifier *v)
 		err = resolve_references(v);
 	if (!err)
 		err = check_reachability(v);
+	if (!err)
+		err = check_sleepable(v);
 	if (!err)
 		err = check_instructions(v);
 	if (!err)

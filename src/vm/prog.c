@@ -353,6 +353,7 @@ static int prog_attach(struct object *object)
 const struct object_type prog_object_type = {
 	.kind = OBJECT_PROG,
 	.name = "bpf-prog",
+	.layout = PROG_FILE_FORMAT << 16 | sizeof(struct prog_header),
 	.local_size = sizeof(struct prog),
 	.attach = prog_attach,
 	.detach = prog_detach,

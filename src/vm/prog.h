@@ -14,6 +14,9 @@
 #include "object/object.h"
 #include "vm/prog_type.h"
 
+/* Raised whenever the program's file changes its meaning. */
+#define PROG_FILE_FORMAT 1
+
 #define PROG_MAX_MAPS 64
 #define PROG_MAX_BOUND_MAPS 64 /* PROG_BIND_MAP, beyond those at load */
 #define PROG_MAX_SUBPROGS 256

@@ -68,7 +68,7 @@ static void place_packet(struct packet_run *run, const struct test_run *test, u3
 	run->frag_bytes = test->data_size_in - linear;
 	packet->mac = packet->data;
 	packet->network = packet->data;
-	memset(packet->head, 0, FRAME_BYTES);
+	memset(packet->head, 0, HEADROOM);
 	memcpy(run->meta, test->data_in, test->data_size_in);
 }
 

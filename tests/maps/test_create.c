@@ -6,6 +6,7 @@
 #include "bpf_test.h"
 
 #include <fcntl.h>
+#include <sys/utsname.h>
 
 #include <linux/btf.h>
 
@@ -86,7 +87,7 @@ static void sizes(void **state)
 		{HASH, 4, 8, (1u << 27) + 1, 0, -E2BIG},
 		{HASH, 4, 8, (1u << 27) + 1, BPF_F_NO_PREALLOC, -E2BIG},
 		{HASH, 4, 8, ~0u, 0, -E2BIG},
-		{HASH, 4, 4000000, 1u << 27, 0, -ENOMEM},
+		{HASH, 1024, 4000000, 1u << 20, 0, -ENOMEM},
 		{PHASH, 4, 32768, 1, 0, 0},
 		{PHASH, 4, 32769, 1, 0, -E2BIG},
 		{PHASH, 0, 8, 1, 0, -EINVAL},
@@ -458,7 +459,7 @@ static long memlock_of(int fd)
 	return value;
 }
 
-/* As 6.18 counts it on x86-64; only where /proc shows the map at all. */
+/* As Linux 6.18 counts it, so asked of no other; and only where /proc shows the map at all. */
 static void memory_shown(void **state)
 {
 	const unsigned cpus = possible_cpus();
@@ -475,6 +476,10 @@ static void memory_shown(void **state)
 		{PARRAY, 4, 12, 1000, 0, 312 + 8000 + 16000 * cpus},
 	};
 
+	struct utsname system;
+
+	if (uname(&system) || strncmp(system.release, "6.18.", 5) || sizeof(long) != 8)
+		skip();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int fd = map_create(cases[i].type, cases[i].key_size, cases[i].value_size,
 				    cases[i].max_entries, cases[i].flags);

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * collect.c: the realm's directory: which objects exist, which of them nobody refers to, and the
+ * removal of those. Works on names and locks alone; knows nothing that is mapped.
+ *
+ * Judging and removing happens under the realm lock exclusive (see object.c), so no name and no
+ * lock of an object can appear meanwhile.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/atomic.h"
+#include "base/syscall.h"
+#include "object/internal.h"
+
+#define WEIGHT_SHIFT 18 /* an object weighs 1, and 1 more for each 256 KiB */
+#define COLLECT_MIN 32  /* weight that is not worth a collection */
+
+/* Calls visit for each entry of the directory; ends early when that returns false. */
+static int for_each_entry(int parent, const char *path, bool (*visit)(const char *name, void *arg),
+			  void *arg)
+{
+	char buf[4096] __attribute__((aligned(8)));
+	const struct dirent64 *entry;
+	bool more = true;
+	long len = 0;
+	int dir;
+
+	dir = sys_openat(parent, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+	if (dir < 0)
+		return dir;
+	while (more && (len = sys_getdents64(dir, buf, sizeof(buf))) > 0) {
+		for (long at = 0; more && at < len; at += entry->d_reclen) {
+			entry = (const struct dirent64 *)(void *)(buf + at);
+			if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+				more = visit(entry->d_name, arg);
+		}
+	}
+	sys_close(dir);
+	return len < 0 ? (int)len : 0;
+}
+
+static bool is_named(const char *name, size_t len, const char *type)
+{
+	return strlen(type) == len && !memcmp(type, name, len);
+}
+
+/* The kind and id in the name of an object's file; 0 for any other. */
+static u32 parse_name(const char *name, u32 *id)
+{
+	const char *dot = strrchr(name, '.');
+	const struct object_type *type;
+	unsigned long value;
+	char *end;
+
+	*id = 0;
+	if (!dot || dot[1] < '1' || dot[1] > '9')
+		return 0;
+	value = strtoul(dot + 1, &end, 10);
+	if (*end || value > INT_MAX)
+		return 0;
+	*id = (u32)value;
+	for (u32 kind = 1; kind < OBJECT_KINDS; kind++) {
+		type = object_type_of(kind);
+		if (type && is_named(name, (size_t)(dot - name), type->name))
+			return kind;
+	}
+	return 0;
+}
+
+u32 object_weight(u64 size)
+{
+	return 1 + (u32)MIN(size >> WEIGHT_SHIFT, (u64)INT_MAX / 2);
+}
+
+/*
+ * Does a descriptor of the application hold the file? Needs the exclusive realm lock. Ours is
+ * unlocked explicitly: a child forked meanwhile has inherited it.
+ */
+static bool is_held(int dir, const char *name)
+{
+	const int fd = sys_openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+	bool held;
+
+	if (fd < 0)
+		return true;
+	held = sys_flock(fd, LOCK_EX | LOCK_NB);
+	sys_flock(fd, LOCK_UN);
+	sys_close(fd);
+	return held;
+}
+
+/* Is the file without any reference? Needs the exclusive realm lock. */
+static bool is_garbage(int dir, const char *name, u32 *weight)
+{
+	struct stat st;
+
+	*weight = 1;
+	if (sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
+		return false;
+	*weight = object_weight((u64)st.st_size);
+	return st.st_nlink == 1 && !is_held(dir, name);
+}
+
+struct in_dir {
+	int dir;
+	const char *path;
+};
+
+static bool remove_entry(const char *name, void *arg)
+{
+	const struct in_dir *in = arg;
+	char path[OBJECT_NAME_BYTES + NAME_MAX + 8];
+
+	snprintf(path, sizeof(path), "%s/%s", in->path, name);
+	sys_unlinkat(in->dir, path, 0);
+	return true;
+}
+
+/* Drops all references of a holder. False if there is nothing or it cannot be removed. */
+bool object_remove_refs(int dir, const char *holder)
+{
+	char path[NAME_MAX + 8];
+	struct in_dir in = {dir, path};
+
+	snprintf(path, sizeof(path), "refs/%s", holder);
+	if (for_each_entry(dir, path, remove_entry, &in) == -ENOTDIR)
+		return !sys_unlinkat(dir, path, 0);
+	return !sys_unlinkat(dir, path, AT_REMOVEDIR);
+}
+
+struct collection {
+	int dir;
+	u32 removed;
+	u32 kept; /* weight */
+	bool changed;
+};
+
+static bool collect_object(const char *name, void *arg)
+{
+	struct collection *c = arg;
+	u32 id, weight;
+
+	if (!parse_name(name, &id))
+		return true;
+	if (!is_garbage(c->dir, name, &weight) || sys_unlinkat(c->dir, name, 0)) {
+		c->kept += weight;
+		return true;
+	}
+	object_remove_refs(c->dir, name);
+	c->removed++;
+	c->changed = true;
+	return true;
+}
+
+/* A holder that has gone leaves its references when its collector was killed. */
+static bool collect_orphan_refs(const char *name, void *arg)
+{
+	struct collection *c = arg;
+	struct stat st;
+
+	if (sys_fstatat(c->dir, name, &st, AT_SYMLINK_NOFOLLOW) == -ENOENT &&
+	    object_remove_refs(c->dir, name))
+		c->changed = true;
+	return true;
+}
+
+/* Removing a holder may leave its targets without reference: until nothing changes. */
+static void collect_locked(int dir)
+{
+	struct collection c = {.dir = dir};
+
+	do {
+		c.changed = false;
+		c.kept = 0;
+		for_each_entry(dir, ".", collect_object, &c);
+		for_each_entry(dir, "refs", collect_orphan_refs, &c);
+	} while (c.changed);
+	store_relaxed(&realm_state()->kept, c.kept);
+	store_relaxed(&realm_state()->created, 0);
+	atomic_add(&realm_state()->removed, c.removed);
+}
+
+void object_collect(void)
+{
+	u64 signals;
+	int lock, dir;
+
+	if (realm_open())
+		return;
+	signals = signals_block();
+	lock = realm_lock(true);
+	if (lock >= 0) {
+		dir = realm_dir();
+		if (dir >= 0)
+			collect_locked(dir);
+		realm_unlock(lock);
+	}
+	signals_restore(signals);
+	object_sweep_if_due();
+}
+
+void object_collect_if_due(void)
+{
+	const struct realm_state *state = realm_state();
+
+	if (load_relaxed(&state->created) > MAX(COLLECT_MIN, load_relaxed(&state->kept)))
+		object_collect();
+}
+
+/*
+ * Does the object exist, once what nobody refers to has gone? A further name may be a reference
+ * from garbage, so only a descriptor speaks for itself.
+ */
+static bool is_live(int dir, const char *name)
+{
+	struct stat st;
+
+	if (sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
+		return false;
+	if (is_held(dir, name))
+		return true;
+	collect_locked(dir);
+	return !sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW);
+}
+
+struct search {
+	u32 kind;
+	u32 above;
+	u32 best; /* 0: none */
+};
+
+static bool find_next(const char *name, void *arg)
+{
+	struct search *s = arg;
+	u32 id, kind = parse_name(name, &id);
+
+	if (kind == s->kind && id > s->above && (!s->best || id < s->best))
+		s->best = id;
+	return true;
+}
+
+static int next_id_locked(enum object_kind kind, u32 start, u32 *next)
+{
+	struct search s = {.kind = kind, .above = start};
+	int err, dir = realm_dir();
+	char name[OBJECT_NAME_BYTES];
+
+	if (dir < 0)
+		return dir;
+	for (;; s.above = s.best) {
+		s.best = 0;
+		err = for_each_entry(dir, ".", find_next, &s);
+		if (err || !s.best)
+			return err ? err : -ENOENT;
+		snprintf(name, sizeof(name), "%s.%u", object_type_of(kind)->name, s.best);
+		if (is_live(dir, name)) {
+			*next = s.best;
+			return 0;
+		}
+	}
+}
+
+int object_next_id(enum object_kind kind, u32 start, u32 *next)
+{
+	int lock, err = realm_open();
+	u64 signals;
+
+	if (err)
+		return err;
+	if (!object_type_of(kind))
+		return -ENOENT;
+	signals = signals_block();
+	err = lock = realm_lock(true);
+	if (lock >= 0) {
+		err = next_id_locked(kind, start, next);
+		realm_unlock(lock);
+	}
+	signals_restore(signals);
+	return err;
+}
+
+static int open_id_locked(const char *name, enum object_access access)
+{
+	const int dir = realm_dir();
+
+	if (dir < 0)
+		return dir;
+	return is_live(dir, name) ? object_open_named(name, access) : -ENOENT;
+}
+
+int object_open_id(enum object_kind kind, u32 id, enum object_access access)
+{
+	int lock, fd = realm_open();
+	char name[OBJECT_NAME_BYTES];
+	u64 signals;
+
+	if (fd)
+		return fd;
+	if (!object_type_of(kind))
+		return -ENOENT;
+	snprintf(name, sizeof(name), "%s.%u", object_type_of(kind)->name, id);
+	signals = signals_block();
+	fd = lock = realm_lock(true);
+	if (lock >= 0) {
+		fd = open_id_locked(name, access);
+		realm_unlock(lock);
+	}
+	signals_restore(signals);
+	return fd;
+}

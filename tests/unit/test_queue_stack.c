@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * test_queue_stack.c: QUEUE and STACK at the level of their operations: with threads, with a process
+ * that is killed after every single instruction, and with processes that are killed at random, whose
+ * elements are all accounted for.
+ */
+#include "maps/map.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/atomic.h"
+#include "base/lock.h"
+#include "base/syscall.h"
+#include "object/realm.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SLOW 1
+#else
+#define SLOW 0
+#endif
+
+#define QUEUE BPF_MAP_TYPE_QUEUE
+#define STACK BPF_MAP_TYPE_STACK
+
+static const uint32_t types[] = {QUEUE, STACK};
+
+/* An element names its producer and its number there; 0 is none. */
+struct element {
+	uint64_t name;
+	uint64_t check[4];
+};
+
+static uint64_t name_of(uint32_t producer, uint32_t number)
+{
+	return (uint64_t)(producer + 1) << 32 | number;
+}
+
+static struct element element_of(uint64_t name)
+{
+	struct element element = {.name = name};
+
+	for (size_t i = 0; i < ARRAY_SIZE(element.check); i++)
+		element.check[i] = name * (2 * i + 3);
+	return element;
+}
+
+static bool is_whole(const struct element *element)
+{
+	const struct element wanted = element_of(element->name);
+
+	return element->name && !memcmp(element, &wanted, sizeof(wanted));
+}
+
+static struct map *make(uint32_t type, uint32_t max_entries)
+{
+	struct map_spec spec = {.type = type,
+				.value_size = sizeof(struct element),
+				.max_entries = max_entries,
+				.name = "test"};
+	int fd = map_create(&spec);
+	struct object *object;
+
+	assert_true(fd >= 0);
+	assert_int_equal(object_from_fd(fd, OBJECT_MAP, &object, NULL), 0);
+	close(fd);
+	return map_of(object);
+}
+
+static void drop(struct map *map)
+{
+	assert_true(map->ops->is_valid(map));
+	object_put(&map->object);
+	object_collect();
+}
+
+static int push(struct map *map, uint64_t name, uint64_t flags)
+{
+	const struct element element = element_of(name);
+
+	return map->ops->push(map, &element, flags);
+}
+
+/* The name; 0 if there is none, ~0 if the element is not of one piece. */
+static uint64_t pop(struct map *map)
+{
+	struct element element;
+	int err = map->ops->pop(map, &element);
+
+	if (err == -ENOENT)
+		return 0;
+	return !err && is_whole(&element) ? element.name : ~0ull;
+}
+
+/* How many more elements fit; they are pushed and, as the last ones, stay. */
+static uint32_t fill(struct map *map)
+{
+	uint32_t n = 0;
+	int err;
+
+	while (!(err = push(map, 1000000 + n, BPF_ANY)))
+		n++;
+	assert_int_equal(err, -E2BIG);
+	return n;
+}
+
+static void re_entry_is_busy(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		struct map *map = make(types[i], 2);
+		struct lock *lock = map->private; /* the first of the control data */
+		struct element element = {.name = 7};
+
+		assert_int_equal(push(map, 1, BPF_ANY), 0);
+		assert_int_equal(lock_acquire(lock), LOCK_TAKEN);
+		assert_int_equal(push(map, 2, BPF_ANY), -EBUSY);
+		assert_int_equal(map->ops->pop(map, &element), -EBUSY);
+		assert_int_equal(map->ops->peek(map, &element), -EBUSY);
+		assert_int_equal(element.name, 7);
+		lock_release(lock);
+		assert_int_equal(pop(map), 1);
+		assert_int_equal(pop(map), 0);
+		drop(map);
+	}
+}
+
+/* A file that was tampered with: no answer is right, but each one comes back. */
+static void garbage_does_no_harm(void **state)
+{
+	static const uint64_t spans[] = {
+		~0ull, 5, 5ull << 32, 4ull << 32 | 5, 5ull << 32 | 4, 0xffffffff, 0xffffffffull << 32,
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(spans); i++) {
+		struct map *map = make(types[i % 2], 4);
+		uint64_t *span = (uint64_t *)map->private + 1;
+
+		*span = spans[i / 2];
+		assert_false(map->ops->is_valid(map));
+		assert_int_equal(pop(map), 0);
+		*span = spans[i / 2];
+		assert_int_equal(push(map, 1, BPF_EXIST), 0);
+		assert_int_equal(pop(map), 1);
+		drop(map);
+	}
+}
+
+/* Death at any instruction: before or after the operation, nothing in between. */
+
+#define CAPACITY 4
+
+struct operation {
+	const char *name;
+	uint32_t skip;   /* pushes and pops before, to turn the ring */
+	uint32_t before; /* elements 1, 2, ... */
+	void (*run)(struct map *map);
+	int change; /* in the number of elements */
+};
+
+static void run_push(struct map *map)
+{
+	push(map, 99, BPF_ANY);
+}
+
+static void run_exist(struct map *map)
+{
+	push(map, 99, BPF_EXIST);
+}
+
+static void run_pop(struct map *map)
+{
+	pop(map);
+}
+
+static void run_peek(struct map *map)
+{
+	struct element element;
+
+	map->ops->peek(map, &element);
+}
+
+static const struct operation operations[] = {
+	{"push", 0, 0, run_push, 1},	   {"push around the end", 3, 2, run_push, 1},
+	{"push the last", 2, 3, run_push, 1}, {"push over", 0, 4, run_exist, 0},
+	{"push over, turned", 4, 4, run_exist, 0}, {"pop", 0, 4, run_pop, -1},
+	{"pop around the end", 4, 2, run_pop, -1}, {"pop the last", 2, 1, run_pop, -1},
+	{"peek", 0, 2, run_peek, 0},
+};
+
+static struct map *prepare(uint32_t type, const struct operation *op)
+{
+	struct map *map = make(type, CAPACITY);
+
+	for (uint32_t i = 0; i < op->skip; i++) { /* a queue's first slot moves on, a stack's not */
+		assert_int_equal(push(map, 50, BPF_ANY), 0);
+		assert_int_equal(pop(map), 50);
+	}
+	for (uint32_t i = 0; type == STACK && op->skip && i < CAPACITY + op->skip; i++)
+		assert_int_equal(push(map, 50, BPF_EXIST), 0);
+	while (pop(map))
+		;
+	for (uint32_t i = 1; i <= op->before; i++)
+		assert_int_equal(push(map, i, BPF_ANY), 0);
+	return map;
+}
+
+/*
+ * A child is stepped through the operation and killed after so many instructions. True if it came
+ * to its end before, or if that is not permitted.
+ */
+static bool step_and_kill(struct map *map, const struct operation *op, unsigned steps)
+{
+	pid_t child = fork();
+	bool ended = false;
+	int status;
+
+	if (child == 0) {
+		lock_release(lock_of_process()); /* what only a first call in a process does */
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		SYSCALL(SYS_tkill, sys_gettid(), SIGSTOP);
+		op->run(map);
+		SYSCALL(SYS_exit_group, 0);
+	}
+	assert_true(child > 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (!WIFSTOPPED(status))
+		return true;
+	while (steps-- && !ended) {
+		ptrace(PTRACE_SINGLESTEP, child, NULL, NULL);
+		waitpid(child, &status, 0);
+		ended = WIFEXITED(status);
+	}
+	if (!ended) {
+		kill(child, SIGKILL);
+		waitpid(child, &status, 0);
+	}
+	return ended;
+}
+
+/* Names the elements that are there before or after, in the order of pops; 0 ends the list. */
+static void expected(uint32_t type, const struct operation *op, bool after, uint64_t *names)
+{
+	uint64_t list[CAPACITY + 1];
+	uint32_t first = 0, count = op->before;
+
+	for (uint32_t i = 0; i < count; i++)
+		list[i] = i + 1;
+	if (after && op->run == run_pop) {
+		first = type == QUEUE;
+		count--;
+	} else if (after && op->run != run_peek) {
+		list[count] = 99;
+		first = op->change == 0;
+		count += op->change != 0;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		names[i] = list[first + (type == QUEUE ? i : count - 1 - i)];
+	names[count] = 0;
+}
+
+/* How the map is: 0 as before, 1 as after the operation. */
+static bool is_done(struct map *map, const struct operation *op, uint32_t type)
+{
+	uint64_t found[CAPACITY + 1], before[CAPACITY + 1], after[CAPACITY + 1];
+	uint32_t n = 0;
+	bool as_before, as_after;
+
+	assert_true(map->ops->is_valid(map));
+	do {
+		found[n] = pop(map);
+	} while (n < CAPACITY && found[n++]);
+	found[n] = 0;
+	expected(type, op, false, before);
+	expected(type, op, true, after);
+	while (n && !found[n - 1])
+		n--;
+	as_before = !memcmp(found, before, (n + 1) * sizeof(*found));
+	as_after = !memcmp(found, after, (n + 1) * sizeof(*found));
+	if (!as_before && !as_after)
+		fail_msg("%s: neither before nor after", op->name);
+	assert_int_equal(pop(map), 0);
+	assert_int_equal(fill(map), CAPACITY);
+	return !as_before;
+}
+
+static void death_at_any_instruction(void **state)
+{
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(operations); i++) {
+		const struct operation *op = &operations[i / 2];
+		bool ended = false, done = false, done_now;
+
+		for (unsigned steps = 0; !ended; steps++) {
+			struct map *map = prepare(types[i % 2], op);
+
+			ended = step_and_kill(map, op, steps);
+			done_now = is_done(map, op, types[i % 2]);
+			if (done && !done_now)
+				fail_msg("%s: undone again", op->name);
+			done = done_now;
+			drop(map);
+		}
+	}
+}
+
+/* Threads: what is pushed is popped once. */
+
+#define PRODUCERS 2
+#define NUMBERS (SLOW ? 20000u : 200000u)
+
+struct worker {
+	struct map *map;
+	uint32_t producer;
+	uint8_t *popped[PRODUCERS];
+	uint32_t *left;
+	uint32_t failures;
+};
+
+static void *produce(void *arg)
+{
+	struct worker *w = arg;
+	int err;
+
+	for (uint32_t n = 0; n < NUMBERS; n++)
+		do {
+			err = push(w->map, name_of(w->producer, n), BPF_ANY);
+			w->failures += err && err != -E2BIG;
+		} while (err);
+	return NULL;
+}
+
+static void *consume(void *arg)
+{
+	struct worker *w = arg;
+	int64_t last[PRODUCERS] = {-1, -1};
+
+	while (load_acquire(w->left)) {
+		const uint64_t name = pop(w->map);
+		const uint32_t producer = (uint32_t)(name >> 32) - 1, number = (uint32_t)name;
+
+		if (!name)
+			continue;
+		if (producer >= PRODUCERS || number >= NUMBERS) {
+			w->failures++;
+			break;
+		}
+		w->failures += w->map->header->type == QUEUE && number <= last[producer];
+		w->failures += atomic_add(&w->popped[producer][number], 1) != 0;
+		last[producer] = number;
+		atomic_sub(w->left, 1);
+	}
+	return NULL;
+}
+
+static void threads_lose_and_double_nothing(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		struct map *map = make(types[i], 7);
+		uint8_t *popped = calloc(PRODUCERS, NUMBERS);
+		uint32_t left = PRODUCERS * NUMBERS;
+		struct worker workers[2 * PRODUCERS];
+		pthread_t threads[2 * PRODUCERS];
+
+		for (uint32_t t = 0; t < 2 * PRODUCERS; t++) {
+			workers[t] = (struct worker){map, t / 2, {popped, popped + NUMBERS}, &left, 0};
+			assert_int_equal(pthread_create(&threads[t], NULL, t % 2 ? consume : produce,
+							&workers[t]), 0);
+		}
+		for (uint32_t t = 0; t < 2 * PRODUCERS; t++) {
+			pthread_join(threads[t], NULL);
+			assert_int_equal(workers[t].failures, 0);
+		}
+		assert_int_equal(pop(map), 0);
+		free(popped);
+		drop(map);
+	}
+}
+
+/*
+ * Storm: two producers and two consumers, one of which is killed again and again. Each one's journal
+ * tells what it was about to do. An operation in flight at a kill may have happened or not: a push
+ * of the number that had been begun, a pop of the element that had been copied out.
+ */
+
+#define STORM_NUMBERS (4u << 20)
+#define STORM_ENTRIES 61
+#define WAIT_LIMIT_NS 1000000000ull
+
+struct journal {
+	uint32_t begun;  /* producer: numbers below have been begun to be pushed */
+	uint32_t pushed; /* producer: numbers below are settled */
+	uint32_t popping;
+	struct element element; /* consumer: where it pops to */
+	int64_t last[PRODUCERS];
+	uint64_t longest; /* operation, in nanoseconds */
+	uint32_t failures;
+};
+
+enum { MAYBE_PUSHED = 1, MAYBE_POPPED = 2 };
+
+struct storm {
+	struct journal journals[2 * PRODUCERS];
+	uint8_t popped[PRODUCERS][STORM_NUMBERS];
+	uint8_t maybe[PRODUCERS][STORM_NUMBERS];
+};
+
+struct storm_case {
+	uint32_t type;
+	uint64_t flags;
+};
+
+static uint64_t now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void settle_time(struct journal *journal, uint64_t start)
+{
+	journal->longest = MAX(journal->longest, now() - start);
+}
+
+static void storm_produce(struct map *map, struct journal *journal, uint32_t producer,
+			  uint64_t flags)
+{
+	for (uint32_t n = journal->pushed; n < STORM_NUMBERS; n = journal->pushed) {
+		const struct element element = element_of(name_of(producer, n));
+		const uint64_t start = now();
+		int err;
+
+		store_release(&journal->begun, n + 1);
+		err = n % 2 ? map->ops->push(map, &element, flags)
+			    : map_update_user(map, NULL, &element, flags);
+		store_release(&journal->pushed, err ? n : n + 1);
+		settle_time(journal, start);
+		journal->failures += err && err != -E2BIG;
+	}
+}
+
+/* An element that has been popped; false if it should not have been. */
+static bool account(struct storm *storm, int64_t *last, uint32_t type, const struct element *element)
+{
+	const uint32_t producer = (uint32_t)(element->name >> 32) - 1;
+	const uint32_t number = (uint32_t)element->name;
+	bool in_order;
+
+	if (!is_whole(element) || producer >= PRODUCERS || number >= STORM_NUMBERS)
+		return false;
+	in_order = type != QUEUE || number > last[producer];
+	last[producer] = number;
+	return atomic_add(&storm->popped[producer][number], 1) == 0 && in_order;
+}
+
+static void storm_consume(struct map *map, struct storm *storm, struct journal *journal)
+{
+	for (uint32_t n = 0;; n++) {
+		const uint64_t start = now();
+		int err;
+
+		memset(&journal->element, 0, sizeof(journal->element));
+		store_release(&journal->popping, 1);
+		err = n % 2 ? map->ops->pop(map, &journal->element)
+			    : map_lookup_and_delete(map, NULL, &journal->element);
+		if (!err)
+			journal->failures += !account(storm, journal->last, map->header->type,
+						      &journal->element);
+		store_release(&journal->popping, 0);
+		settle_time(journal, start);
+		journal->failures += err && err != -ENOENT;
+	}
+}
+
+static pid_t storm_start(struct map *map, struct storm *storm, uint32_t nr, uint64_t flags)
+{
+	struct journal *journal = &storm->journals[nr];
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child)
+		return child;
+	if (nr % 2)
+		storm_consume(map, storm, journal);
+	storm_produce(map, journal, nr / 2, flags);
+	for (;;)
+		pause();
+}
+
+/* Kills one and settles what it was doing. */
+static void storm_kill(struct storm *storm, uint32_t nr, pid_t child)
+{
+	struct journal *journal = &storm->journals[nr];
+	const struct element *element = &journal->element;
+	const uint32_t producer = (uint32_t)(element->name >> 32) - 1;
+
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	if (nr % 2 == 0 && journal->begun > journal->pushed) {
+		storm->maybe[nr / 2][journal->pushed] |= MAYBE_PUSHED;
+		journal->pushed = journal->begun;
+	}
+	if (nr % 2 && journal->popping && is_whole(element) && producer < PRODUCERS)
+		storm->maybe[producer][(uint32_t)element->name] |= MAYBE_POPPED;
+	journal->popping = 0;
+}
+
+static void storm_check(struct map *map, struct storm *storm, const struct storm_case *c)
+{
+	int64_t last[PRODUCERS] = {-1, -1};
+	struct element element;
+	uint32_t inside = 0, missing = 0;
+
+	while (!map->ops->pop(map, &element)) {
+		assert_true(account(storm, last, c->type == STACK ? STACK : QUEUE, &element));
+		inside++;
+	}
+	assert_in_range(inside, 0, STORM_ENTRIES);
+	for (uint32_t producer = 0; producer < PRODUCERS; producer++)
+		for (uint32_t n = 0; n < STORM_NUMBERS; n++) {
+			const uint8_t popped = storm->popped[producer][n];
+
+			assert_in_range(popped, 0, n < storm->journals[2 * producer].begun);
+			missing += n < storm->journals[2 * producer].pushed && !popped &&
+				   !storm->maybe[producer][n];
+		}
+	if (c->flags != BPF_EXIST) /* which drops elements */
+		assert_int_equal(missing, 0);
+	for (uint32_t i = 0; i < 2 * PRODUCERS; i++) {
+		assert_int_equal(storm->journals[i].failures, 0);
+		assert_in_range(storm->journals[i].longest, 0, WAIT_LIMIT_NS);
+	}
+	assert_int_equal(fill(map), STORM_ENTRIES);
+}
+
+static void storm_run(const struct storm_case *c, unsigned kills)
+{
+	struct storm *storm = sys_mmap(NULL, sizeof(*storm), PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct map *map = make(c->type, STORM_ENTRIES);
+	pid_t children[2 * PRODUCERS];
+	uint32_t seed = 1;
+
+	assert_false(sys_is_err(storm));
+	for (uint32_t i = 0; i < 2 * PRODUCERS; i++) {
+		memset(storm->journals[i].last, 0xff, sizeof(storm->journals[i].last));
+		children[i] = storm_start(map, storm, i, c->flags);
+	}
+	for (unsigned k = 0; k < kills; k++) {
+		uint32_t nr;
+
+		seed = seed * 1664525 + 1013904223;
+		nr = seed >> 16 & 3;
+		usleep(1000 + (seed >> 8 & 0xfff));
+		storm_kill(storm, nr, children[nr]);
+		children[nr] = storm_start(map, storm, nr, c->flags);
+	}
+	for (uint32_t i = 0; i < 2 * PRODUCERS; i++)
+		storm_kill(storm, i, children[i]);
+	storm_check(map, storm, c);
+	sys_munmap(storm, sizeof(*storm));
+	drop(map);
+}
+
+static void a_storm_of_kills_loses_and_doubles_nothing(void **state)
+{
+	static const struct storm_case cases[] = {{QUEUE, BPF_ANY}, {STACK, BPF_ANY},
+						  {QUEUE, BPF_EXIST}};
+	const char *kills = getenv("USERBPF_STORM_KILLS");
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		storm_run(&cases[i], kills ? (unsigned)atoi(kills) : 200);
+}
+
+static int remove_directory(const char *path)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", path);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(re_entry_is_busy),
+		cmocka_unit_test(garbage_does_no_harm),
+		cmocka_unit_test(death_at_any_instruction),
+		cmocka_unit_test(threads_lose_and_double_nothing),
+		cmocka_unit_test(a_storm_of_kills_loses_and_doubles_nothing),
+	};
+	char directory[] = "/dev/shm/userbpf-test-XXXXXX";
+	int failed;
+
+	if (!mkdtemp(directory))
+		return 1;
+	setenv("USERBPF_DIR", directory, 1);
+	object_register(&map_object_type);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = realm_open() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+	return remove_directory(directory) ? 1 : failed;
+}
