@@ -18,8 +18,9 @@
 #include "vm/ctx.h"
 #include "vm/test_run_common.h"
 
-/* Iterations between two chances for others to get the virtual CPU. */
-#define CHUNK 1024u
+/* Instructions between two chances for others to get the virtual CPU; a run counts as some. */
+#define TURN_INSNS (1u << 20)
+#define RUN_INSNS 1024u
 #define RAW_TP_CTX_MAX 96u
 #define SYSCALL_CTX_MAX UINT16_MAX
 
@@ -43,6 +44,21 @@ static cold int report_fault(const struct vm_run *vm)
 	return -EFAULT;
 }
 
+/* Runs until the turn is over. */
+static int run_turn(struct vm_run *vm, u32 *left, u64 *retval)
+{
+	u64 turn = TURN_INSNS, used;
+	int err;
+
+	do {
+		vm->insns_left = VM_DEFAULT_BUDGET;
+		err = interp_run(vm, retval);
+		used = VM_DEFAULT_BUDGET - vm->insns_left + RUN_INSNS;
+		turn -= MIN(turn, used);
+	} while (--*left && turn && !err);
+	return err;
+}
+
 int test_run_loop(struct vm_run *vm, struct test_run *run)
 {
 	struct vcpu_table *vcpus = &realm_state()->vcpus;
@@ -51,13 +67,8 @@ int test_run_loop(struct vm_run *vm, struct test_run *run)
 	int err = 0;
 
 	while (left && !err) {
-		u32 chunk = MIN(left, CHUNK);
-
 		vcpu_enter(vcpus);
-		for (left -= chunk; chunk && !err; chunk--) {
-			vm->insns_left = VM_DEFAULT_BUDGET;
-			err = interp_run(vm, &retval);
-		}
+		err = run_turn(vm, &left, &retval);
 		vcpu_leave(vcpus);
 	}
 	run->retval = (u32)retval;

@@ -54,7 +54,7 @@ struct vm_run {
 	struct interp *interp; /* the interpreter's own state; NULL before the run */
 };
 
-#define VM_DEFAULT_BUDGET (1ull << 32)
+#define VM_DEFAULT_BUDGET (1ull << 28) /* some 0.3 s */
 
 /*
  * Runs the program once. 0 and *retval (R0), or -EFAULT with run->fault filled in: a memory access

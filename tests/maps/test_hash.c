@@ -203,7 +203,7 @@ static void *insert_and_delete(void *arg)
 
 static void two_threads_on_one_key(void **state)
 {
-	struct pair pair = {create(4, 8, 1, 0), 0}, other = pair;
+	struct pair pair = {create(4, 8, 16, 0), 0}, other = pair;
 	uint32_t key = 1;
 	uint64_t value = 1;
 	pthread_t thread;

@@ -297,6 +297,12 @@ static int ask_kernel(const uint8_t *data, uint32_t size, char *log)
 	return 0;
 }
 
+/* The one thing that cannot be known here: which types the kernel has, and how it frees them. */
+static bool about_kernel_types(int ours, int kernel)
+{
+	return !ours && kernel == -ENOENT && strstr(captured.text, "TYPE_TAG kptr");
+}
+
 static void test_mutations(void **state)
 {
 	static char log[LOG_ROOM];
@@ -311,11 +317,13 @@ static void test_mutations(void **state)
 		uint8_t *copy;
 		struct btf btf;
 		int err = parse(&btf, data, size, &copy);
+		int kernel = oracle ? ask_kernel(data, size, log) : err;
 
-		if (oracle && (ask_kernel(data, size, log) != err || strcmp(log, captured.text))) {
+		if (oracle && (kernel != err || strcmp(log, captured.text)) &&
+		    !about_kernel_types(err, kernel)) {
 			different++;
-			print_error("mutation %u: ours %d %s\nkernel: %s\n", i, err, captured.text,
-				    log);
+			print_error("mutation %u: ours %d %s\nkernel: %d %s\n", i, err,
+				    captured.text, kernel, log);
 		}
 		if (!err) {
 			struct btf again;
