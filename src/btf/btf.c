@@ -156,22 +156,25 @@ int btf_begin(struct btf *btf, const void *data, u32 size)
 
 int btf_index(struct btf *btf, const void *data, u32 size)
 {
-	const struct btf_header *hdr = data;
+	struct btf_header hdr; /* which may lie unaligned so that the types do not */
 	const u8 *at, *end;
 	int err;
 
-	if (size < sizeof(*hdr) || (u64)hdr->hdr_len + hdr->type_off + hdr->type_len > size ||
-	    (u64)hdr->hdr_len + hdr->str_off + hdr->str_len > size)
+	if (size < sizeof(hdr))
+		return -EINVAL;
+	memcpy(&hdr, data, sizeof(hdr));
+	if ((u64)hdr.hdr_len + hdr.type_off + hdr.type_len > size ||
+	    (u64)hdr.hdr_len + hdr.str_off + hdr.str_len > size)
 		return -EINVAL;
 	err = btf_begin(btf, data, size);
 	if (err)
 		return err;
-	btf->strings = (const char *)data + hdr->hdr_len + hdr->str_off;
-	btf->strings_len = hdr->str_len;
-	if (!hdr->str_len || btf->strings[hdr->str_len - 1])
+	btf->strings = (const char *)data + hdr.hdr_len + hdr.str_off;
+	btf->strings_len = hdr.str_len;
+	if (!hdr.str_len || btf->strings[hdr.str_len - 1])
 		err = -EINVAL;
-	at = (const u8 *)data + hdr->hdr_len + hdr->type_off;
-	end = at + hdr->type_len;
+	at = (const u8 *)data + hdr.hdr_len + hdr.type_off;
+	end = at + hdr.type_len;
 	while (!err && at < end) {
 		const struct btf_type *t = (const void *)at;
 

@@ -120,8 +120,7 @@ static s64 check_type(struct check *check, u32 id, const struct btf_type *t, u32
 	int err;
 
 	if (left < sizeof(*t)) {
-		sink_printf(check->log, "[%u] meta_left:%u meta_needed:%zu", id, left,
-			    sizeof(*t));
+		sink_printf(check->log, "[%u] meta_left:%u meta_needed:%zu", id, left, sizeof(*t));
 		return -EINVAL;
 	}
 	if (t->info & ~INFO_KNOWN) {
@@ -266,8 +265,7 @@ void check_print(struct check *check, u32 id, const struct btf_type *t, const ch
 
 int check_fail_briefly(struct check *check, u32 id, const struct btf_type *t, const char *what)
 {
-	sink_printf(check->log, "[%u] %s %s", id, kind_of(t)->name,
-		    check_name(check, t->name_off));
+	sink_printf(check->log, "[%u] %s %s", id, kind_of(t)->name, check_name(check, t->name_off));
 	sink_printf(check->log, " %s\n", what);
 	return -EINVAL;
 }

@@ -20,7 +20,7 @@ enum walk { WALK_ANY, WALK_POINTER, WALK_AGGREGATE };
 struct check {
 	struct btf *btf;
 	struct text_sink *log;
-	bool resolving;  /* all types are known and have been printed once */
+	bool resolving; /* all types are known and have been printed once */
 	enum walk walk;
 	u32 depth;
 	u8 *state;       /* [nr_types] enum resolve_state */

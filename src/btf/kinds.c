@@ -524,16 +524,20 @@ static int check_decl_tag(struct check *check, u32 id, const struct btf_type *t)
 	return verdict(check, id, t, fault);
 }
 
-#define MODIFIER(number, word, more)                                                               \
-	[number] = {                                                                               \
-		word, KIND_MODIFIER | KIND_REFERS | (more), describe_reference, check_reference,   \
-		resolve_reference, NULL,                                                           \
+#define MODIFIER(number, word, more)                  \
+	[number] = {                                  \
+		word,                                 \
+		KIND_MODIFIER | KIND_REFERS | (more), \
+		describe_reference,                   \
+		check_reference,                      \
+		resolve_reference,                    \
+		NULL,                                 \
 	}
 
 static const struct kind kinds[] = {
 	[BTF_KIND_INT] = {"INT", KIND_SIZED, describe_int, check_int, NULL, int_member},
-	[BTF_KIND_PTR] = {"PTR", KIND_REFERS, describe_reference, check_reference,
-			  resolve_pointer, pointer_member},
+	[BTF_KIND_PTR] = {"PTR", KIND_REFERS, describe_reference, check_reference, resolve_pointer,
+			  pointer_member},
 	[BTF_KIND_ARRAY] = {"ARRAY", KIND_REFERS, describe_array, check_array, resolve_array,
 			    array_member},
 	[BTF_KIND_STRUCT] = {"STRUCT", KIND_SIZED | KIND_REFERS | KIND_FLAG, describe_compound,
@@ -551,13 +555,12 @@ static const struct kind kinds[] = {
 			   resolve_func, NULL},
 	[BTF_KIND_FUNC_PROTO] = {"FUNC_PROTO", KIND_NO_SIZE, describe_proto, check_proto, NULL,
 				 NULL},
-	[BTF_KIND_VAR] = {"VAR", KIND_REFERS | KIND_TOP_LEVEL, describe_var, check_var,
-			  resolve_var, NULL},
+	[BTF_KIND_VAR] = {"VAR", KIND_REFERS | KIND_TOP_LEVEL, describe_var, check_var, resolve_var,
+			  NULL},
 	[BTF_KIND_DATASEC] = {"DATASEC", KIND_SIZED | KIND_REFERS | KIND_TOP_LEVEL,
 			      describe_compound, check_datasec, resolve_datasec, NULL},
 	[BTF_KIND_FLOAT] = {"FLOAT", KIND_SIZED, describe_float, check_float, NULL, float_member},
-	[BTF_KIND_DECL_TAG] = {"DECL_TAG",
-			       KIND_NO_SIZE | KIND_REFERS | KIND_TOP_LEVEL | KIND_FLAG,
+	[BTF_KIND_DECL_TAG] = {"DECL_TAG", KIND_NO_SIZE | KIND_REFERS | KIND_TOP_LEVEL | KIND_FLAG,
 			       describe_decl_tag, check_decl_tag, resolve_decl_tag, NULL},
 	MODIFIER(BTF_KIND_TYPE_TAG, "TYPE_TAG", KIND_FLAG),
 	[BTF_KIND_ENUM64] = {"ENUM64", KIND_SIZED | KIND_FLAG, describe_compound, check_enum, NULL,

@@ -32,7 +32,8 @@ static int read_btf(u64 user, u32 size, u8 **base, u8 **data)
 	return 0;
 }
 
-/* There are no tokens: the flag can only come with a descriptor of something else, or of nothing. */
+/* There are no tokens: the flag can only come with a descriptor of something else, or of nothing.
+ */
 static int check_token(u32 flags, s32 fd)
 {
 	if (flags & ~(u32)UAPI_F_TOKEN_FD)

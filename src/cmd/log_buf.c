@@ -69,12 +69,13 @@ struct text_sink *log_buf_sink(struct log_buf *log)
 static int hand_over(const struct log_buf *log)
 {
 	u32 shown = (u32)MIN(log->length, log->keep), oldest = 0;
-	int err;
+	int err = 0;
 
-	if (log->length > log->keep && log->keep && !(log->level & LOG_FIXED))
+	if (log->length > log->keep && shown && !(log->level & LOG_FIXED))
 		oldest = (u32)(log->length % log->keep);
-	err = user_write(log->user, log->text + oldest, shown - oldest);
-	if (!err)
+	if (shown)
+		err = user_write(log->user, log->text + oldest, shown - oldest);
+	if (!err && oldest)
 		err = user_write(log->user + shown - oldest, log->text, oldest);
 	if (!err)
 		err = user_write(log->user + shown, "", 1);

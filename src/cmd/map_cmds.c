@@ -29,6 +29,30 @@ int map_ref_get(struct map_ref *ref, int fd, enum object_access needs)
 	return err;
 }
 
+/* NULL, with the reason in *error, unless fd is a map. The caller puts it. */
+static struct map *map_behind(int fd, int *error)
+{
+	struct object *object;
+
+	*error = object_from_fd(fd, OBJECT_MAP, &object, NULL);
+	return *error ? NULL : map_of(object);
+}
+
+int map_ref_update(struct map *map, const void *key, const void *value, u64 flags)
+{
+	struct map *inner;
+	int fd, err;
+
+	if (!(map->ops->traits & MAP_OF_MAPS))
+		return map_update_user(map, key, value, flags);
+	memcpy(&fd, value, sizeof(fd));
+	inner = map_behind(fd, &err);
+	err = map_update_inner(map, key, inner, err, flags);
+	if (inner)
+		object_put(&inner->object);
+	return err;
+}
+
 void map_ref_put(struct map_ref *ref)
 {
 	object_put(&ref->map->object);
@@ -132,7 +156,7 @@ long cmd_map_update_elem(struct call *call)
 		return err;
 	err = user_read(buffer.value, attr->value, map_user_value_size(ref.map));
 	if (!err)
-		err = map_update_user(ref.map, buffer.key, buffer.value, attr->flags);
+		err = map_ref_update(ref.map, buffer.key, buffer.value, attr->flags);
 	elem_end(&ref, &buffer);
 	return err;
 }
@@ -232,6 +256,15 @@ static int read_btf(struct map_spec *spec, const union bpf_attr *attr)
 	return 0;
 }
 
+/* Of an outer map; other types ignore the field. */
+static void read_template(struct map_spec *spec, const union bpf_attr *attr)
+{
+	const struct map_ops *ops = map_ops_of(spec->type);
+
+	if (ops && ops->traits & MAP_OF_MAPS)
+		spec->inner = map_behind((int)attr->inner_map_fd, &spec->inner_error);
+}
+
 /* Attribute fields that only other features give a meaning to. */
 static int check_create_extras(const union cmd_attr *attr)
 {
@@ -270,8 +303,12 @@ long cmd_map_create(struct call *call)
 		err = check_create_extras(&call->attr);
 	if (!err)
 		err = read_btf(&spec, attr);
-	if (!err)
+	if (!err) {
+		read_template(&spec, attr);
 		err = map_create(&spec);
+	}
+	if (spec.inner)
+		object_put(&spec.inner->object);
 	if (spec.btf_object)
 		object_put(spec.btf_object);
 	return err;

@@ -17,6 +17,9 @@ struct map_ref {
 must_check int map_ref_get(struct map_ref *ref, int fd, enum object_access needs);
 void map_ref_put(struct map_ref *ref);
 
+/* UPDATE with a value as the application lays it out: of an outer map a descriptor. */
+int map_ref_update(struct map *map, const void *key, const void *value, u64 flags);
+
 /* Room for a key and a value as the system call lays it out; small ones need no allocation. */
 struct elem_buffer {
 	u8 *key;

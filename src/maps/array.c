@@ -176,29 +176,21 @@ static int array_mmap_check(struct map *map, u64 offset, u64 len, int prot)
 	return 0;
 }
 
-static inline void *value_in(const struct map *map, const u8 *values, const u8 *address)
-{
-	u64 offset = (u64)(address - values);
-
-	if (address < values || offset >= array_bytes(map) ||
-	    offset % map->value_stride >= map->value_size)
-		return NULL;
-	return (u8 *)values + offset - offset % map->value_stride;
-}
-
 static void *array_value_at(struct map *map, const void *address)
 {
-	return value_in(map, array_values(map), address);
+	return value_containing(array_values(map), map->max_entries, map->value_stride,
+				map->value_size, address);
 }
 
 static void *percpu_array_value_at(struct map *map, const void *address)
 {
-	u64 offset = (u64)((const u8 *)address - array_values(map));
-	u64 cpu = offset / array_cpu_stride(map);
+	const u64 stride = array_cpu_stride(map);
+	const u64 cpu = (u64)((const u8 *)address - array_values(map)) / stride;
 
-	if ((const u8 *)address < array_values(map) || cpu >= map->ncpus)
-		return NULL;
-	return value_in(map, array_values(map) + cpu * array_cpu_stride(map), address);
+	return cpu < map->ncpus
+		       ? value_containing(array_values(map) + cpu * stride, map->max_entries,
+					  map->value_stride, map->value_size, address)
+		       : NULL;
 }
 
 /* Cold path */
@@ -259,8 +251,8 @@ static cold void percpu_array_layout(const struct map_spec *spec, u32 ncpus,
 {
 	u64 bytes = (u64)spec->max_entries * ROUND_UP(spec->value_size, 8);
 
-	layout->control_size = PAGE_BYTES - sizeof(struct map_header) +
-			       ncpus * ROUND_UP(bytes, PAGE_BYTES);
+	layout->control_size =
+		PAGE_BYTES - sizeof(struct map_header) + ncpus * ROUND_UP(bytes, PAGE_BYTES);
 	layout->memlock = KERNEL_ARRAY + 8 * (u64)spec->max_entries + bytes * ncpus;
 }
 
@@ -279,7 +271,7 @@ static cold int percpu_array_attach(struct map *map)
 const struct map_ops array_map_ops = {
 	.name = "array",
 	.traits = MAP_DIRECT_VALUE | MAP_INFO_HASH | MAP_SLEEPABLE | MAP_OFFLOAD |
-		  MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE,
+		  MAP_INNER_ENTRIES | MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE,
 	.helpers = MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_FOR_EACH,
 	.create_flags = ARRAY_ACCESS_FLAGS | BPF_F_NUMA_NODE | BPF_F_MMAPABLE | BPF_F_INNER_MAP,
 	.update_flags = BPF_EXIST,
@@ -300,8 +292,8 @@ const struct map_ops array_map_ops = {
 const struct map_ops percpu_array_map_ops = {
 	.name = "percpu_array",
 	.traits = MAP_PERCPU | MAP_SLEEPABLE | MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE,
-	.helpers = MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_LOOKUP_PERCPU |
-		   MAP_H_FOR_EACH,
+	.helpers =
+		MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_LOOKUP_PERCPU | MAP_H_FOR_EACH,
 	.create_flags = ARRAY_ACCESS_FLAGS | BPF_F_NUMA_NODE,
 	.update_flags = BPF_EXIST,
 	.lookup = percpu_array_lookup,

@@ -10,10 +10,12 @@
  * whole life (a replacement takes over the slot of the replaced), so a walk is a scan of the slots.
  *
  * Elements are type-stable: {state, generation, key, value}; values of PERCPU_HASH lie apart, one
- * page-aligned area per CPU. The state word is the truth: free to insert, extra (free to replace
- * with), or owned by a home bucket. Inserting takes a free element and deleting gives one back,
- * replacing takes an extra one and gives an extra one back: so exactly max_entries elements fit,
- * without a counter. A stripe holds one extra at most, and there is one for each.
+ * page-aligned area per CPU. The state word is the truth: free, spare, or owned by a home bucket.
+ * Inserting takes a free element, deleting gives one back. Every stripe of a HASH has one spare
+ * element beside them: replacing fills it, and the replaced element becomes the spare. So exactly
+ * max_entries elements fit, without a counter, and a present key can be replaced in a full map.
+ * (One spare is all a stripe ever needs, as it replaces under its lock; and a spare that only the
+ * lock's owner touches saves the three atomic operations of a common pool.)
  *
  * Synchronisation. Whatever belongs to a home bucket changes under the lock of its stripe only.
  * Since other homes may want the same slot, an empty slot is taken by compare-and-swap from 0, an
@@ -27,11 +29,11 @@
  *
  * Why a lookup needs no lock. Hit: the slot word is read, the generation, and the slot word again:
  * at that instant t the element was published, hence complete, with a generation not older than the
- * one read. The key is compared, then the generation read once more: unchanged, so what was compared
- * was the key published at t. A system call that copies the value checks the generation after that,
- * too. Miss: a key that is present during the whole lookup lies in one slot during the whole
- * lookup, with its tag, and inside the distance of its home, which is raised before the slot is
- * filled and lowered after it was emptied. If the lookup did not see it, there was an instant at
+ * one read. The key is compared, then the generation read once more: unchanged, so what was
+ * compared was the key published at t. A system call that copies the value checks the generation
+ * after that, too. Miss: a key that is present during the whole lookup lies in one slot during the
+ * whole lookup, with its tag, and inside the distance of its home, which is raised before the slot
+ * is filled and lowered after it was emptied. If the lookup did not see it, there was an instant at
  * which the key was absent.
  *
  * Death of a process at any instruction. Before its first change a mutation writes into the stripe
@@ -123,7 +125,7 @@ static cold void unmark(struct hash *h, u32 index)
 		slots_mark_free(&h->free, index);
 }
 
-/* Takes a free element for a home, with the journal written. The index, or -ENOENT. */
+/* Takes a free element for a home, with the journal written. Its index, or -ENOENT. */
 static inline s64 element_claim(struct hash *h, struct stripe *stripe, u32 home)
 {
 	struct element *element;
@@ -132,18 +134,20 @@ static inline s64 element_claim(struct hash *h, struct stripe *stripe, u32 home)
 
 	for (;;) {
 		index = slots_find(&h->free, &stripe->hint);
-		if (unlikely(index < 0 || index >= h->nr_elements))
-			return -ENOENT;
+		if (unlikely(index < 0 || index >= elements_populated(h)))
+			break; /* none, or one that a grower has not finished with */
 		element = element_at(h, (u32)index);
 		journal_begin(stripe, STATE_FREE, home, (u32)index, NO_ELEMENT);
 		found = STATE_FREE;
-		if (likely(atomic_cas(&element->state, &found, STATE_OWNED | home)))
-			break;
+		if (likely(atomic_cas(&element->state, &found, STATE_OWNED | home))) {
+			slots_mark_used(&h->free, (u32)index);
+			element_renew(element);
+			return index;
+		}
 		unmark(h, (u32)index);
 	}
-	slots_mark_used(&h->free, (u32)index);
-	element_renew(element);
-	return index;
+	journal_end(stripe);
+	return -ENOENT;
 }
 
 /* Gives an element back that no slot names any more. */
@@ -213,15 +217,13 @@ INLINE int insert_locked(struct hash *h, struct stripe *stripe, const struct tar
 	u64 word = slot_word(target->tag, (u32)index);
 	int err = 0;
 
-	if (likely(index >= 0)) {
-		key_write(element_at(h, (u32)index), target->key, h->key_size);
-		value_fill(h, (u32)index, value, fill, true);
-		if (unlikely(!bucket_put(&h->buckets[target->home], word) &&
-			     !overflow_put(h, target->home, word))) {
-			element_free(h, stripe, (u32)index);
-			err = -E2BIG;
-		}
-	} else {
+	if (unlikely(index < 0))
+		return -E2BIG;
+	key_write(element_at(h, (u32)index), target->key, h->key_size);
+	value_fill(h, (u32)index, value, fill, true);
+	if (unlikely(!bucket_put(&h->buckets[target->home], word) &&
+		     !overflow_put(h, target->home, word))) {
+		element_free(h, stripe, (u32)index);
 		err = -E2BIG;
 	}
 	journal_end(stripe);
@@ -264,9 +266,8 @@ INLINE int update_locked(struct hash *h, struct stripe *stripe, const struct tar
 	struct hit hit;
 
 	if (!find(h, target, &hit))
-		return unlikely(flags == BPF_EXIST)
-			       ? -ENOENT
-			       : insert_locked(h, stripe, target, value, fill);
+		return unlikely(flags == BPF_EXIST) ? -ENOENT
+						    : insert_locked(h, stripe, target, value, fill);
 	if (unlikely(flags == BPF_NOEXIST))
 		return -EEXIST;
 	if (fill == FILL_VALUE)
@@ -577,8 +578,7 @@ static cold void stripe_repair(struct hash *h, struct stripe *stripe)
 			element_settle(h, stripe, home, stripe->elements[i], journal - 1);
 	for (u32 d = 1; d <= overflow_distance(h, home); d++)
 		count += count_in_bucket(h, home, d, NO_ELEMENT);
-	store_release(&h->buckets[home].overflow,
-		      overflow_word(count, overflow_distance(h, home)));
+	store_release(&h->buckets[home].overflow, overflow_word(count, overflow_distance(h, home)));
 	journal_end(stripe);
 }
 
@@ -823,21 +823,12 @@ static cold void hash_detach(struct map *map)
 
 /* The checked interpreter's question. */
 
-static void *value_in(const u8 *values, u64 count, u64 stride, u32 size, const u8 *address)
-{
-	const u64 offset = (u64)(address - values);
-
-	if (address < values || offset >= count * stride || offset % stride >= size)
-		return NULL;
-	return (u8 *)values + offset - offset % stride;
-}
-
 static void *hash_value_at(struct map *map, const void *address)
 {
 	const struct hash *h = hash_of(map);
 
-	return value_in(h->elements + h->value_offset, load_relaxed(&h->control->populated),
-			h->element_stride, h->value_size, address);
+	return value_containing(h->elements + h->value_offset, elements_populated(h),
+				h->element_stride, h->value_size, address);
 }
 
 static void *percpu_hash_value_at(struct map *map, const void *address)
@@ -845,18 +836,18 @@ static void *percpu_hash_value_at(struct map *map, const void *address)
 	const struct hash *h = hash_of(map);
 	const u64 cpu = (u64)((const u8 *)address - h->values) / h->cpu_stride;
 
-	if ((const u8 *)address < h->values || cpu >= h->ncpus)
-		return NULL;
-	return value_in(h->values + cpu * h->cpu_stride, load_relaxed(&h->control->populated),
-			h->value_stride, h->value_size, address);
+	return cpu < h->ncpus
+		       ? value_containing(h->values + cpu * h->cpu_stride, elements_populated(h),
+					  h->value_stride, h->value_size, address)
+		       : NULL;
 }
 
 /* Invariants. */
 
 struct census {
 	u32 owned;
-	u64 *seen;       /* a bit per element */
-	u32 *overflow;   /* by home */
+	u64 *seen;     /* a bit per element */
+	u32 *overflow; /* by home */
 };
 
 static bool see(struct census *census, u32 index)
@@ -888,7 +879,7 @@ static bool elements_are_valid(const struct hash *h, struct census *census)
 {
 	u32 spares = 0;
 
-	for (u32 i = 0; i < h->control->populated; i++) {
+	for (u32 i = 0; i < elements_populated(h); i++) {
 		const u32 state = element_at(h, i)->state;
 
 		if (state > STATE_SPARE && !(state & STATE_OWNED))
@@ -909,7 +900,7 @@ static bool slot_is_valid(const struct hash *h, u64 *slot, struct census *census
 	struct target target;
 	struct hit hit;
 
-	if (index >= h->control->populated || !see(census, index))
+	if (index >= elements_populated(h) || !see(census, index))
 		return false;
 	target = target_of(h, element->key);
 	if (element->state != (STATE_OWNED | target.home) || !find(h, &target, &hit) ||
@@ -955,10 +946,10 @@ static cold bool hash_map_is_valid(struct map *map)
 	return valid;
 }
 
-#define HASH_CREATE_FLAGS                                                                          \
-	(BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_ZERO_SEED |    \
+#define HASH_CREATE_FLAGS                                                                      \
+	(BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_ZERO_SEED | \
 	 BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)
-#define HASH_TRAITS                                                                                \
+#define HASH_TRAITS \
 	(MAP_SLEEPABLE | MAP_BATCH_LOOKUP | MAP_BATCH_TAKE | MAP_BATCH_UPDATE | MAP_BATCH_DELETE)
 
 const struct map_ops hash_map_ops = {
@@ -987,8 +978,8 @@ const struct map_ops hash_map_ops = {
 const struct map_ops percpu_hash_map_ops = {
 	.name = "percpu_hash",
 	.traits = HASH_TRAITS | MAP_PERCPU,
-	.helpers = MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_LOOKUP_PERCPU |
-		   MAP_H_FOR_EACH,
+	.helpers =
+		MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_LOOKUP_PERCPU | MAP_H_FOR_EACH,
 	.create_flags = HASH_CREATE_FLAGS,
 	.update_flags = BPF_EXIST,
 	.lookup = percpu_hash_lookup,

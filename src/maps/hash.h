@@ -34,7 +34,7 @@ struct element {
 /* Everything but lock is changed and read by the lock's owner only. */
 struct stripe {
 	struct lock lock;
-	u32 journal;     /* 0: nothing under way, else 1 + state of elements that are in no slot */
+	u32 journal; /* 0: nothing under way, else 1 + state of elements that are in no slot */
 	u32 home;
 	u32 elements[2]; /* NO_ELEMENT: none */
 	u32 spare;       /* the element to replace with; HASH only */
@@ -91,6 +91,11 @@ static inline struct hash *hash_of(const struct map *map)
 static inline struct element *element_at(const struct hash *h, u32 index)
 {
 	return (struct element *)(void *)(h->elements + (u64)index * h->element_stride);
+}
+
+static inline u32 elements_populated(const struct hash *h)
+{
+	return MIN(load_acquire(&h->control->populated), h->nr_elements);
 }
 
 static inline u64 slot_word(u32 tag, u32 index)

@@ -62,9 +62,15 @@ int map_update_user(struct map *map, const void *key, const void *value, u64 fla
 	return map->ops->update_user(map, key, value, flags);
 }
 
+int map_update_inner(struct map *map, const void *key, struct map *inner, int inner_error,
+		     u64 flags)
+{
+	return map->ops->update_inner(map, key, inner, inner_error, flags);
+}
+
 int map_delete(struct map *map, const void *key)
 {
-	return map->ops->delete ? map->ops->delete(map, key) : -ENOTSUPP;
+	return map->ops->delete ? map->ops->delete (map, key) : -ENOTSUPP;
 }
 
 int map_get_next_key(struct map *map, const void *key, void *next_key)
@@ -82,9 +88,9 @@ int map_lookup_and_delete(struct map *map, const void *key, void *value)
 
 /*
  * Who has the data mapped writable: /proc/<pid>/maps of all processes that may be read, our own
- * mapping in /proc/self/maps telling device and inode as they appear there. A mapping of ours always
- * covers the whole file; mmap(2) by an application is refused beyond the data, which ends at least a
- * page earlier. So the end tells whose a mapping is.
+ * mapping in /proc/self/maps telling device and inode as they appear there. A mapping of ours
+ * always covers the whole file; mmap(2) by an application is refused beyond the data, which ends at
+ * least a page earlier. So the end tells whose a mapping is.
  */
 struct mapping {
 	unsigned long long start, end, offset, inode;
@@ -176,7 +182,8 @@ struct dirent64 {
 
 static cold bool mapped_writable(const struct region *region)
 {
-	struct mapping_search search = {.base = PTR_U64(region->base), .data_size = region->data_size};
+	struct mapping_search search = {.base = PTR_U64(region->base),
+					.data_size = region->data_size};
 	char entries[PAGE_BYTES] __attribute__((aligned(8))), path[32];
 	bool found = false;
 	long len;
@@ -260,8 +267,8 @@ static cold int check_btf(const struct map_spec *spec, const struct map_ops *ops
 {
 	if (!spec->btf)
 		return 0;
-	if (!spec->btf_value_type_id || (!spec->btf_key_type_id && !ops->check_btf &&
-					 !(ops->traits & MAP_BTF_REFUSED)))
+	if (!spec->btf_value_type_id ||
+	    (!spec->btf_key_type_id && !ops->check_btf && !(ops->traits & MAP_BTF_REFUSED)))
 		return -EINVAL;
 	if (spec->btf_key_type_id &&
 	    btf_size(spec->btf, spec->btf_key_type_id) != (s64)spec->key_size)
@@ -271,6 +278,16 @@ static cold int check_btf(const struct map_spec *spec, const struct map_ops *ops
 	if (ops->traits & MAP_BTF_REFUSED)
 		return -ENOTSUPP;
 	return ops->check_btf ? ops->check_btf(spec) : 0;
+}
+
+/* Exactly two levels: an outer map is no template. */
+static cold int check_template(const struct map_spec *spec, const struct map_ops *ops)
+{
+	if (!(ops->traits & MAP_OF_MAPS))
+		return 0;
+	if (!spec->inner)
+		return spec->inner_error;
+	return spec->inner->ops->traits & MAP_OF_MAPS ? -EINVAL : 0;
 }
 
 /* The kernel's order: what is wrong first decides the errno. */
@@ -287,6 +304,8 @@ static cold int check_spec(struct map_spec *spec, const struct map_ops *ops)
 		err = ops->check(spec);
 	if (!err)
 		err = check_ifindex(spec, ops);
+	if (!err)
+		err = check_template(spec, ops);
 	return err ? err : check_btf(spec, ops);
 }
 
@@ -306,6 +325,28 @@ static void map_fill(struct map *map)
 	map->value_stride = ROUND_UP(header->value_size, 8);
 }
 
+static void template_init(struct map_template *template, const struct map *inner)
+{
+	*template = (struct map_template){
+		.type = inner->header->type,
+		.key_size = inner->key_size,
+		.value_size = inner->value_size,
+		.max_entries = inner->max_entries,
+		.flags = inner->flags,
+	};
+}
+
+bool map_inner_matches(const struct map *outer, const struct map *inner)
+{
+	const struct map_template *template = &outer->header->inner;
+	const bool any_entries = !(inner->ops->traits & MAP_INNER_ENTRIES) ||
+				 inner->flags & BPF_F_INNER_MAP;
+
+	return inner->header->type == template->type && inner->key_size == template->key_size &&
+	       inner->value_size == template->value_size && inner->flags == template->flags &&
+	       (any_entries || inner->max_entries == template->max_entries);
+}
+
 static cold void header_init(struct map_header *header, const struct map_spec *spec, u64 memlock)
 {
 	header->type = spec->type;
@@ -321,6 +362,8 @@ static cold void header_init(struct map_header *header, const struct map_spec *s
 		header->btf_key_type_id = spec->btf_key_type_id;
 		header->btf_value_type_id = spec->btf_value_type_id;
 	}
+	if (spec->inner)
+		template_init(&header->inner, spec->inner);
 	header->memlock = memlock;
 	/* Without entropy, which only a very early boot lacks, the seed is 0. */
 	if (!(spec->flags & BPF_F_ZERO_SEED))

@@ -21,6 +21,15 @@
 #define MAP_PERCPU_VALUE_MAX 32768u
 #define MAP_VALUE_MAX (4u << 20) /* the largest single allocation of the kernel */
 
+/* What the inner maps of an outer one have in common; in the header since constant. */
+struct map_template {
+	u32 type; /* 0: the map is no outer one */
+	u32 key_size;
+	u32 value_size;
+	u32 max_entries;
+	u32 flags;
+};
+
 /* Shared, at the start of the control area of the map's file. Constant after creation, but for
  * frozen. Type-private control data follows at sizeof(struct map_header), 64-byte aligned. */
 struct map_header {
@@ -38,6 +47,7 @@ struct map_header {
 	u32 btf_value_type_id;
 	u32 frozen;
 	u64 memlock; /* bytes shown in fdinfo */
+	struct map_template inner;
 } cacheline_aligned;
 
 struct map_ops;
@@ -72,6 +82,8 @@ struct map_spec {
 	struct object *btf_object;
 	u32 btf_key_type_id;
 	u32 btf_value_type_id;
+	struct map *inner; /* MAP_OF_MAPS: the template; NULL: inner_error says why there is none */
+	int inner_error;
 };
 
 /* How large the file must be. */
@@ -95,6 +107,8 @@ enum map_traits {
 	MAP_BATCH_UPDATE = 1 << 8,
 	MAP_BATCH_DELETE = 1 << 9,
 	MAP_OFFLOAD = 1 << 10,      /* map_ifindex: EOPNOTSUPP for a device, not EINVAL */
+	MAP_OF_MAPS = 1 << 11,      /* values are maps: see inner_id and update_inner */
+	MAP_INNER_ENTRIES = 1 << 12, /* as an inner map it needs the max_entries of the template */
 };
 
 /* Which helpers take this type (map_ops.helpers); the load-time permission matrix. */
@@ -138,6 +152,8 @@ struct map_ops {
 	int (*push)(struct map *map, const void *value, u64 flags);
 	int (*pop)(struct map *map, void *value);
 	int (*peek)(struct map *map, void *value);
+	/* In place of lookup, for MAP_OF_MAPS: the id of the inner map, or 0. */
+	u32 (*inner_id)(struct map *map, const void *key);
 	/*
 	 * The start of the value that contains address, of value_size bytes; NULL if address is not
 	 * inside a value of this map. The checked interpreter's question.
@@ -150,6 +166,9 @@ struct map_ops {
 	 */
 	int (*copy_value)(struct map *map, const void *key, void *value); /* 0 or -ENOENT */
 	int (*update_user)(struct map *map, const void *key, const void *value, u64 flags);
+	/* In place of update_user, for MAP_OF_MAPS; inner NULL: inner_error is why there is none. */
+	int (*update_inner)(struct map *map, const void *key, struct map *inner, int inner_error,
+			    u64 flags);
 	int (*lookup_and_delete)(struct map *map, const void *key, void *value);
 	int (*get_next_key)(struct map *map, const void *key, void *next_key); /* key NULL: first */
 	/*
@@ -193,6 +212,9 @@ const struct map_ops *map_ops_of(u32 type);
  */
 must_check int map_create(struct map_spec *spec);
 
+/* May inner be an element of the outer map? */
+bool map_inner_matches(const struct map *outer, const struct map *inner);
+
 /* Bytes of a value as the system call sees it. */
 u32 map_user_value_size(const struct map *map);
 
@@ -204,6 +226,9 @@ must_check int map_check_access(const struct map *map, enum object_access has,
 				enum object_access needs);
 int map_copy_value(struct map *map, const void *key, void *value);
 int map_update_user(struct map *map, const void *key, const void *value, u64 flags);
+/* The value is a map, which the application named by a descriptor; see update_inner. */
+int map_update_inner(struct map *map, const void *key, struct map *inner, int inner_error,
+		     u64 flags);
 int map_delete(struct map *map, const void *key);
 int map_get_next_key(struct map *map, const void *key, void *next_key);
 int map_lookup_and_delete(struct map *map, const void *key, void *value);

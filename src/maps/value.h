@@ -3,7 +3,7 @@
  * value.h: copying keys and values into and out of memory that programs and other processes use at
  * the same time. The shared side is 8-byte aligned and accessed in aligned words of the largest
  * size that fits, so that no naturally aligned integer in a value is ever seen half written.
- * Orders nothing.
+ * Orders nothing. And the one question that all arrays of values answer alike.
  */
 #ifndef MAPS_VALUE_H
 #define MAPS_VALUE_H
@@ -76,6 +76,17 @@ static inline void value_zero(void *shared, size_t size)
 
 	for (; size; size -= 8)
 		store_relaxed(word++, 0);
+}
+
+/* The value that address lies in, of count values of size bytes, stride apart; else NULL. */
+static inline void *value_containing(u8 *values, u64 count, u64 stride, u32 size,
+				     const void *address)
+{
+	const u64 offset = (u64)((const u8 *)address - values); /* huge below values */
+
+	if (offset >= count * stride || offset % stride >= size)
+		return NULL;
+	return values + offset - offset % stride;
 }
 
 #endif

@@ -52,6 +52,7 @@ struct table {
 
 static const struct object_type *types[OBJECT_KINDS];
 static struct table *table;
+static struct table *spare; /* of the same size as table, or NULL; process lock */
 static struct object *unused[OBJECT_KINDS]; /* recycled memory; process lock */
 static struct object gone;                  /* stands for a removed entry of the table */
 static u32 seen_removed;                    /* realm_state()->removed at our last sweep */
@@ -88,7 +89,7 @@ static inline bool take_use(struct object *object, u64 identity)
 
 static inline struct object *find(u64 identity)
 {
-	struct table *t = load_acquire(&table); /* pairs with grow_table() */
+	struct table *t = load_acquire(&table); /* pairs with rebuild_table() */
 	struct object *object;
 
 	if (unlikely(!t))
@@ -213,24 +214,46 @@ static void put_in_table(struct table *t, struct object *object)
 	store_release(&t->slots[i], object);
 }
 
-/* Readers may still walk the old table, which therefore stays; all old ones sum up to one. */
-static bool grow_table(void)
+/* An empty table, the one put aside if it is large enough. */
+static struct table *new_table(u32 size)
+{
+	struct table *t = spare;
+
+	if (!t || t->mask != size - 1)
+		t = malloc(sizeof(*t) + size * sizeof(t->slots[0]));
+	if (!t)
+		return NULL;
+	spare = NULL;
+	t->mask = size - 1;
+	t->used = 0;
+	for (u32 i = 0; i < size; i++)
+		store_relaxed(&t->slots[i], NULL);
+	return t;
+}
+
+/*
+ * Rebuilds the table without the removed entries, larger if need be. Readers may still walk the old
+ * one, which is therefore never freed: it is put aside for the next time (to a reader it then shows
+ * objects or their absence, and who does not find what there is looks again under the lock), or, if
+ * it was smaller, given up; all of those sum up to one table.
+ */
+static bool rebuild_table(void)
 {
 	struct table *old = table, *new;
-	u32 size = TABLE_MIN, live = 0;
+	u32 size = old ? old->mask + 1 : TABLE_MIN, live = 0;
 
 	for (u32 i = 0; old && i <= old->mask; i++)
 		live += old->slots[i] && old->slots[i] != &gone;
 	while (size < 4 * live)
 		size *= 2;
-	new = calloc(1, sizeof(*new) + size * sizeof(new->slots[0]));
+	new = new_table(size);
 	if (!new)
 		return false;
-	new->mask = size - 1;
 	for (u32 i = 0; old && i <= old->mask; i++)
 		if (old->slots[i] && old->slots[i] != &gone)
 			put_in_table(new, old->slots[i]);
 	store_release(&table, new);
+	spare = old && old->mask == new->mask ? old : NULL;
 	return true;
 }
 
@@ -240,7 +263,7 @@ static int insert_locked(struct object *object, u64 identity, struct object **wi
 	*winner = find(identity);
 	if (*winner)
 		return 0;
-	if ((!table || 2 * table->used > table->mask) && !grow_table())
+	if ((!table || 2 * table->used > table->mask) && !rebuild_table())
 		return -ENOMEM;
 	store_release(&object->identity, identity);
 	put_in_table(table, object);
@@ -798,15 +821,59 @@ int object_ref_add(struct object *holder, struct object *target, u32 slot)
 	return err;
 }
 
-void object_ref_drop(struct object *holder, struct object *target, u32 slot)
+void object_ref_drop(struct object *holder, enum object_kind kind, u32 target_id, u32 slot)
 {
-	char name[OBJECT_NAME_BYTES], target_name[OBJECT_NAME_BYTES], path[2 * OBJECT_NAME_BYTES + 24];
+	char name[OBJECT_NAME_BYTES], path[2 * OBJECT_NAME_BYTES];
 	const int dir = realm_dir();
 
 	if (dir < 0)
 		return;
 	name_of(holder, name);
-	name_of(target, target_name);
-	snprintf(path, sizeof(path), "refs/%s/%s.%u", name, target_name, slot);
+	snprintf(path, sizeof(path), "refs/%s/%s.%u.%u", name, types[kind]->name, target_id, slot);
 	sys_unlinkat(dir, path, 0);
+}
+
+static int open_refs(const struct object *holder)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	char name[OBJECT_NAME_BYTES], path[OBJECT_NAME_BYTES + 8];
+	int err, fd, dir = realm_dir();
+
+	if (dir < 0)
+		return dir;
+	name_of(holder, name);
+	snprintf(path, sizeof(path), "refs/%s", name);
+	fd = sys_openat(dir, path, flags, 0);
+	if (fd != -ENOENT)
+		return fd;
+	err = sys_mkdirat(dir, path, 0700);
+	return err && err != -EEXIST ? no_space(err) : sys_openat(dir, path, flags, 0);
+}
+
+int object_refs_lock(struct object *holder, u64 *signals)
+{
+	int fd, err = realm_open();
+
+	if (err)
+		return err;
+	if (!is_local(holder->identity))
+		return -EINVAL;
+	*signals = signals_block();
+	err = fd = open_refs(holder);
+	if (fd >= 0) {
+		fd = region_raise_fd(fd);
+		err = realm_flock(fd, LOCK_EX);
+		if (!err)
+			return fd;
+		sys_close(fd);
+	}
+	signals_restore(*signals);
+	return err;
+}
+
+void object_refs_unlock(int lock, u64 signals)
+{
+	sys_flock(lock, LOCK_UN); /* not just closed: see realm_flock() */
+	sys_close(lock);
+	signals_restore(signals);
 }

@@ -74,10 +74,17 @@ must_check int object_publish(struct object *object, struct object *const *refs,
 void object_discard(struct object *object);
 /*
  * Adds (or drops) a reference from holder to target later on; slot distinguishes several
- * references between the same two. Adding an existing one is fine.
+ * references between the same two. Adding an existing one is fine, and dropping one that is not.
  */
 must_check int object_ref_add(struct object *holder, struct object *target, u32 slot);
-void object_ref_drop(struct object *holder, struct object *target, u32 slot);
+void object_ref_drop(struct object *holder, enum object_kind kind, u32 target_id, u32 slot);
+/*
+ * For holders whose references change: one changer at a time, with its signals blocked meanwhile.
+ * The kernel takes the lock from a changer that dies. Comes before the realm lock and before any
+ * lock in shared memory. The lock, or -EINVAL for a holder of another realm, -EAGAIN, -ENOMEM.
+ */
+must_check int object_refs_lock(struct object *holder, u64 *signals);
+void object_refs_unlock(int lock, u64 signals);
 
 /*
  * The object behind an application's descriptor; the caller puts it. *access may be NULL.

@@ -75,6 +75,12 @@ static bool is_realm_dir(int fd)
 	return fd >= 0 && !sys_fstat(fd, &st) && st.st_dev == realm.dev && st.st_ino == realm.ino;
 }
 
+/* As long as a descriptor has this lock, nobody removes the realm. Best effort. */
+static void mark_used(int dir)
+{
+	sys_flock(dir, LOCK_SH | LOCK_NB);
+}
+
 /*
  * Two threads that both find the descriptor lost may both open one; the loser's stays open, since
  * its number may already be in use.
@@ -93,6 +99,7 @@ int realm_dir(void)
 		return -ENOENT;
 	}
 	dir = region_raise_fd(dir);
+	mark_used(dir);
 	store_relaxed(&realm.dir, dir);
 	return dir;
 }
@@ -135,11 +142,11 @@ static int refuse(int err, const char *path, const char *why)
 	return err;
 }
 
-/* Creates the directory if it is missing and returns a descriptor of it, if it is ours alone. */
-static int open_private_dir(int parent, const char *path)
+/* A descriptor of the directory, made if it is missing and may be, provided it is ours alone. */
+static int open_own_dir(int parent, const char *path, bool create)
 {
 	struct stat st;
-	int dir, err = sys_mkdirat(parent, path, 0700);
+	int dir, err = create ? sys_mkdirat(parent, path, 0700) : 0;
 
 	if (err && err != -EEXIST)
 		return refuse(err, path, "cannot be created");
@@ -185,11 +192,15 @@ static int open_realm_dir(void)
 	err = base_path(base, sizeof(base));
 	if (err)
 		return err;
-	parent = open_private_dir(AT_FDCWD, base);
+	parent = open_own_dir(AT_FDCWD, base, true);
 	if (parent < 0)
 		return parent;
-	dir = open_private_dir(parent, name);
+	/* A private realm is made and removed by its launcher; who outlives that has none. */
+	dir = open_own_dir(parent, name,
+			   strncmp(name, REALM_PRIVATE_PREFIX, strlen(REALM_PRIVATE_PREFIX)));
 	sys_close(parent);
+	if (dir >= 0)
+		mark_used(dir);
 	return dir;
 }
 
@@ -329,7 +340,7 @@ failed:
  * this moment inherits the description: it is unlocked, not just closed, and waiting is bounded in
  * case the parent died before it could.
  */
-static int flock_patiently(int fd, int operation)
+int realm_flock(int fd, int operation)
 {
 	struct timespec pause = {.tv_nsec = LOCK_PAUSE_MIN_NS};
 	s64 waited = 0;
@@ -355,7 +366,7 @@ int realm_lock(bool exclusive)
 	if (fd < 0)
 		return fd == -ENOSPC ? -ENOMEM : fd;
 	fd = region_raise_fd(fd);
-	err = flock_patiently(fd, exclusive ? LOCK_EX : LOCK_SH);
+	err = realm_flock(fd, exclusive ? LOCK_EX : LOCK_SH);
 	if (!err)
 		return fd;
 	sys_close(fd);

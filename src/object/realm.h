@@ -11,7 +11,8 @@
  *         fs/                stands for /sys/fs/bpf
  *         trace              what bpf_trace_printk() wrote, bounded
  *
- * One realm per process, opened at first use, the same after fork.
+ * One realm per process, opened at first use, the same after fork. A process that has it open holds
+ * a shared flock on the directory.
  */
 #ifndef OBJECT_REALM_H
 #define OBJECT_REALM_H
@@ -20,6 +21,7 @@
 #include "shm/vcpu.h"
 
 #define REALM_BPFFS "/sys/fs/bpf"
+#define REALM_PRIVATE_PREFIX "private-" /* names of realms that go with the run they were made for */
 #define REALM_TRACE_BYTES (1u << 20) /* the trace file is rotated to trace.old beyond this */
 
 struct realm_state {
@@ -49,6 +51,8 @@ const char *realm_path(void);
 /* The realm lock: exclusive for the collector, shared for creators of names. */
 must_check int realm_lock(bool exclusive);
 void realm_unlock(int lock);
+/* flock(2) with an end to waiting: -EAGAIN after a second. */
+must_check int realm_flock(int fd, int operation);
 
 /*
  * Where an application's path lies in the realm: /sys/fs/bpf[/...] becomes <realm>/fs[/...].

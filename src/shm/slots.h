@@ -14,16 +14,17 @@
 
 /* Shared: how a search that found nothing learns that a slot became free behind its back. */
 struct slots_sync {
-	u32 searches; /* exhaustive searches under way; one that died keeps it up, which only costs */
+	u32 searches; /* exhaustive searches under way; one that died keeps it up, which only costs
+		       */
 	u32 releases; /* counted while searches is not 0 */
 } cacheline_aligned;
 
 struct slots {
 	u32 count;
-	u32 words;     /* u64 words in level 0 */
+	u32 words; /* u64 words in level 0 */
 	struct slots_sync *sync;
-	u64 *level0;   /* bit set: probably free */
-	u64 *level1;   /* bit clear: that word of level 0 is probably 0 */
+	u64 *level0; /* bit set: probably free */
+	u64 *level1; /* bit clear: that word of level 0 is probably 0 */
 };
 
 /* Bytes of shared memory for count slots. */

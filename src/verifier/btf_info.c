@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * btf_info.c: func_info and line_info. Owns the rules for both arrays of records; what is in the
  * BTF itself was checked when it was loaded. Wording and errno are the kernel's, line ends too.
@@ -137,8 +137,7 @@ static int verify_func_info(const struct verify_request *request,
 			    const struct verify_result *result)
 {
 	if (request->nr_func_info != result->nr_subprogs) {
-		verbose(request,
-			"number of funcs in func_info doesn't match number of subprogs\n");
+		verbose(request, "number of funcs in func_info doesn't match number of subprogs\n");
 		return -EINVAL;
 	}
 	for (u32 i = 0; i < result->nr_subprogs; i++) {
@@ -150,8 +149,7 @@ static int verify_func_info(const struct verify_request *request,
 					 "BPF program\n");
 			return -EINVAL;
 		}
-		if (what &&
-		    !returns_scalar(request->btf, prototype(request->btf, info->type_id))) {
+		if (what && !returns_scalar(request->btf, prototype(request->btf, info->type_id))) {
 			verbose(request, "%s is only allowed in functions that return 'int'.\n",
 				what);
 			return -EINVAL;

@@ -19,6 +19,8 @@ HELPER_FN(map_lookup_elem)
 {
 	struct map *map = map_arg(r1);
 
+	if (unlikely(!map->ops->lookup))
+		return PTR_U64(vm_lookup_inner(run, map, U64_PTR(r2)));
 	return PTR_U64(map->ops->lookup(map, U64_PTR(r2)));
 }
 

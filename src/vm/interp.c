@@ -4,7 +4,8 @@
  * Owns the frames of a run. Knows no fd, no command and no particular map or program type.
  *
  * Invariant: nothing is dereferenced that has not been proven to lie in a live stack frame, the
- * packet, one value of one map of the program, a field of the context, or a range in run->extra;
+ * packet, one value of one map of the program or inner map that the run holds, a field of the
+ * context, or a range in run->extra;
  * and the instruction pointer never leaves the program. So any bytecode ends in a result or in a
  * fault. The last instruction is an exit or a jump (checked at the start of a run) and all jump
  * targets are checked when taken; hence falling through needs no check.
@@ -692,6 +693,8 @@ int interp_run(struct vm_run *run, u64 *retval)
 		err = -EFAULT;
 	}
 	run->interp = NULL;
+	if (unlikely(run->held.count))
+		vm_release_maps(run);
 	return err;
 }
 
@@ -735,24 +738,33 @@ static bool in_context(const struct vm_run *run, u64 address, u64 size, bool wri
 	       ctx_access_ok(run->ctx_rules, offset, (u32)size, write);
 }
 
+/* The map of the program, or met by the run, with a value that contains address. */
+static struct map *map_with_value(struct vm_run *run, u64 address, void **value)
+{
+	for (u32 i = 0; i < run->prog->nr_maps; i++) {
+		struct map *map = run->prog->maps[i];
+
+		*value = map->ops->value_at ? map->ops->value_at(map, U64_PTR(address)) : NULL;
+		if (*value)
+			return map;
+	}
+	return vm_held_map_with(run, address, value);
+}
+
 /* Finds the map value that contains address and remembers it. */
 static bool find_value(struct vm_run *run, u64 address)
 {
 	struct interp *vm = run->interp;
+	void *value;
+	const struct map *map = map_with_value(run, address, &value);
 
-	for (u32 i = 0; i < run->prog->nr_maps; i++) {
-		struct map *map = run->prog->maps[i];
-		void *value = map->ops->value_at ? map->ops->value_at(map, U64_PTR(address)) : NULL;
-
-		if (!value)
-			continue;
-		vm->value.start = PTR_U64(value);
-		vm->value.size = map->value_size;
-		vm->value.readable = !(map->flags & BPF_F_WRONLY_PROG);
-		vm->value.writable = !(map->flags & BPF_F_RDONLY_PROG);
-		return true;
-	}
-	return false;
+	if (!map)
+		return false;
+	vm->value.start = PTR_U64(value);
+	vm->value.size = map->value_size;
+	vm->value.readable = !(map->flags & BPF_F_WRONLY_PROG);
+	vm->value.writable = !(map->flags & BPF_F_RDONLY_PROG);
+	return true;
 }
 
 /* Everything but the stack, the packet and the last value. */
@@ -878,6 +890,8 @@ static bool check_map(struct call *call, u32 reg)
 	for (u32 i = 0; i < prog->nr_maps; i++)
 		if (PTR_U64(prog->maps[i]) == call->regs[reg])
 			call->map = prog->maps[i];
+	if (!call->map)
+		call->map = vm_held_map(call->run, call->regs[reg]);
 	if (!call->map)
 		return wrong_argument(call, reg, "a map of this program");
 	if (helper->map_bit && !(call->map->ops->helpers & helper->map_bit)) {

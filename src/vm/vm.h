@@ -37,6 +37,14 @@ struct vm_fault {
 };
 
 #define VM_EXTRA_MEMORY 8
+#define VM_HELD_FEW 8
+
+/* Inner maps that the run has met, with a use each until it ends. */
+struct vm_held {
+	u32 count, room;
+	struct map **more; /* NULL: few is enough */
+	struct map *few[VM_HELD_FEW];
+};
 
 struct interp;
 
@@ -49,6 +57,7 @@ struct vm_run {
 	void (*packet_moved)(struct vm_run *run);
 	struct vm_memory extra[VM_EXTRA_MEMORY];
 	u32 nr_extra;
+	struct vm_held held;
 	u64 insns_left;        /* instruction budget; a run that uses it up faults */
 	struct vm_fault fault;
 	struct interp *interp; /* the interpreter's own state; NULL before the run */
@@ -70,5 +79,14 @@ must_check int interp_callback(struct vm_run *run, u32 insn, u64 a1, u64 a2, u64
 bool vm_memory_ok(struct vm_run *run, u64 address, u64 size, bool write);
 /* Ends the run with a fault; returns 0 so that helpers can `return vm_faultf(...)`. */
 u64 vm_faultf(struct vm_run *run, const char *fmt, ...) printf_like(2, 3);
+
+/* The inner map of an outer one, held; NULL: none, or a fault. */
+struct map *vm_lookup_inner(struct vm_run *run, struct map *outer, const void *key);
+/* The held map at this address; NULL. */
+struct map *vm_held_map(struct vm_run *run, u64 address);
+/* The held map with a value that contains address, and the start of that value; NULL. */
+struct map *vm_held_map_with(struct vm_run *run, u64 address, void **value);
+/* At the end of a run. */
+void vm_release_maps(struct vm_run *run);
 
 #endif

@@ -151,8 +151,8 @@ processes() {
 	like "$who: dump after it" 'Found 1 element$' "$(bt map dump name shared)"
 	is "$who: pin again" "" "$(bt map pin id "$id" $fs/n)"
 	like "$who: both pins" "pinned $fs/m|pinned $fs/n" "$(bt -f map show)"
-	is "$who: load" "" "$(bt prog load "$scratch/bin/object.o" $fs/prog)"
-	like "$who: run" '^Return value: ' "$(bt prog run pinned $fs/prog data_in "$scratch/bin/in")"
+	is "$who: load" "" "$(bt prog load "$object" $fs/prog)"
+	like "$who: run" '^Return value: ' "$(bt prog run pinned $fs/prog data_in "$object.in")"
 	like "$who: the verbose summary" 'served: .*MAP_' \
 		"$($as "$userbpf" run -v --dir "$dir" --realm session -- bpftool map show 2>&1)"
 	$as "$userbpf" run --dir "$dir" --realm session -- rm $fs/m $fs/n $fs/prog
@@ -168,12 +168,11 @@ command -v bpftool >/dev/null || PATH=$PATH:/usr/sbin:/sbin
 command -v bpftool >/dev/null || skip_all "bpftool is not installed"
 export PATH LC_ALL=C
 prepare "$1"
-object=$scratch/globals.bpf.o
+object=$scratch/other/globals.bpf.o
 cp "$2" "$object"
+cp "$here/bpftool.sh" "$here/tap.sh" "$scratch/bin"
 head -c 64 /dev/zero >"$object.in"
-cp "$2" "$scratch/bin/object.o"
-cp "$object.in" "$scratch/bin/in"
-chmod 644 "$scratch/bin/object.o" "$scratch/bin/in"
+chmod 644 "$object"*
 
 expected=$here/bpftool.expected
 if [ "$3" = --record ]; then
@@ -184,13 +183,15 @@ if [ "$(id -u)" -eq 0 ] && unshare --mount mount -t bpf bpf /sys/fs/bpf 2>/dev/n
 	expected=$scratch/native
 	native | mask >"$expected"
 fi
-"$userbpf" run --private --dir "$scratch/realms" -- \
-	sh "$here/bpftool.sh" --session "$object" | mask >"$scratch/got"
+rm -f "$object.out" "$object.10" # of the native session
+nobody=
+[ "$(id -u)" -ne 0 ] || nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
+$nobody "$userbpf" run --private --dir "$scratch/other/private" -- \
+	sh "$scratch/bin/bpftool.sh" --session "$object" | mask >"$scratch/got"
 compare userbpf "$expected" "$scratch/got"
-if [ "$(id -u)" -eq 0 ]; then
+if [ -n "$nobody" ]; then
 	processes root "" "$scratch/root"
-	processes nobody "setpriv --reuid=65534 --regid=65534 --clear-groups" \
-		"$scratch/other/realms"
+	processes nobody "$nobody" "$scratch/other/realms"
 else
 	processes user "" "$scratch/other/realms"
 fi

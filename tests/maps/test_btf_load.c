@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * test_btf_load.c: BTF_LOAD and the objects it makes, as Linux 6.18 answers. Types that are
  * refused or accepted by themselves are in btf_cases.h.

@@ -472,7 +472,7 @@ static void test_exec(void **state)
 static void keeps_what_it_refers_to(void)
 {
 	struct object *maps[2];
-	int map[2], btf, prog, fd;
+	int map[2], btf, prog;
 	u32 map_id[2], prog_id, btf_id;
 
 	map[0] = make_map(&map_id[0]);
@@ -491,9 +491,7 @@ static void keeps_what_it_refers_to(void)
 	object_collect();
 	CHECK(is_alive(OBJECT_MAP, map_id[0]) && is_alive(OBJECT_MAP, map_id[1]));
 	CHECK(is_alive(OBJECT_BTF, btf_id));
-	object_ref_drop(maps[0], object_of(fd = object_open_id(OBJECT_BTF, btf_id, OBJECT_READ)),
-			0);
-	close(fd);
+	object_ref_drop(maps[0], OBJECT_BTF, btf_id, 0);
 	CHECK(is_alive(OBJECT_BTF, btf_id)); /* the other slot */
 	close(prog);
 	CHECK(!is_alive(OBJECT_PROG, prog_id)); /* and with it all that it held */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * test_slots.c: the bitmap of free slots against a plain array, at word and summary boundaries, with
- * a wrong summary, and with threads that are entitled to a slot.
+ * test_slots.c: the bitmap of free slots against a plain array, at word and summary boundaries,
+ * with a wrong summary, and with threads that are entitled to a slot.
  */
 #include "bpf_test.h"
 
@@ -163,8 +163,7 @@ static void who_is_entitled_finds_one(void **state)
 	}
 	for (int i = 0; i < THREADS; i++) {
 		workers[i] = (struct worker){&s, taken, 0};
-		assert_int_equal(
-			pthread_create(&threads[i], NULL, take_and_give, &workers[i]), 0);
+		assert_int_equal(pthread_create(&threads[i], NULL, take_and_give, &workers[i]), 0);
 	}
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], NULL);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * test_btf_info.c: func_info and line_info of PROG_LOAD: what is accepted, and the errno and the
  * first words of the log for what is not, as Linux 6.18 answers.

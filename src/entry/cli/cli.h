@@ -14,6 +14,8 @@
 #include <argp.h>
 #include <sys/types.h>
 
+#include "object/realm.h"
+
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 };
 
 struct verb {
@@ -53,8 +55,6 @@ bool realm_is_used(int dir);
 void realm_remove(int base, const char *name);
 /* Removes private realms whose launcher died, and what an interrupted removal left. */
 void realm_remove_stale(int base);
-
-#define PRIVATE_PREFIX "private-"
 
 /* Why the preload library cannot work in this program, or NULL. certain: not only a guess. */
 const char *program_trouble(const char *path, bool *certain);

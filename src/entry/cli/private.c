@@ -3,7 +3,8 @@
  * private.c: a realm for one run. Owns the realm's directory from its creation to its removal, and
  * stands for the command meanwhile: signals pass to it, its end becomes ours.
  *
- * A flock on the directory, held as long as this process lives, says that the realm is in use.
+ * A shared flock on the directory, held as long as this process lives, says that the realm is in
+ * use; every process inside it holds one too.
  */
 #include "entry/cli/cli.h"
 
@@ -39,11 +40,11 @@ static int create_realm(int base, char *name, size_t size)
 	for (int tries = 0; tries < 100; tries++) {
 		if (getrandom(&random, sizeof(random), 0) != sizeof(random))
 			return -1;
-		snprintf(name, size, PRIVATE_PREFIX "%d-%08x", getpid(), random);
+		snprintf(name, size, REALM_PRIVATE_PREFIX "%d-%08x", getpid(), random);
 		if (mkdirat(base, name, 0700))
 			return -1;
 		dir = realm_dir_open(base, name);
-		if (dir >= 0 && !flock(dir, LOCK_EX | LOCK_NB) && still_there(base, name, dir))
+		if (dir >= 0 && !flock(dir, LOCK_SH | LOCK_NB) && still_there(base, name, dir))
 			return dir;
 		if (dir >= 0)
 			close(dir);

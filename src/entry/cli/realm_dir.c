@@ -30,14 +30,13 @@ const char *realm_base(const char *dir)
 		len = snprintf(base, sizeof(base), "/dev/shm/userbpf-%u", geteuid());
 	else if (*dir == '/')
 		len = snprintf(base, sizeof(base), "%s", dir);
-	else if (getcwd(cwd, sizeof(cwd)))
-		len = snprintf(base, sizeof(base), "%s/%s", cwd, dir);
+	else if (!getcwd(cwd, sizeof(cwd)))
+		return cli_fail("%s: the working directory: %s", dir, strerror(errno)), NULL;
 	else
-		len = PATH_MAX;
+		len = snprintf(base, sizeof(base), "%s/%s", cwd, dir);
 	if (len < PATH_MAX)
 		return base;
-	cli_fail("%s: the path is too long", dir);
-	return NULL;
+	return cli_fail("%s: the path is too long", dir), NULL;
 }
 
 static int refuse_base(int fd, const char *base, const struct stat *st)
@@ -168,7 +167,7 @@ static int remove_if_stale(int base, const char *name, void *arg)
 
 	if (!strncmp(name, DEAD_PREFIX, strlen(DEAD_PREFIX)))
 		return remove_tree(base, name, arg);
-	if (strncmp(name, PRIVATE_PREFIX, strlen(PRIVATE_PREFIX)))
+	if (strncmp(name, REALM_PRIVATE_PREFIX, strlen(REALM_PRIVATE_PREFIX)))
 		return 0;
 	dir = realm_dir_open(base, name);
 	if (dir < 0)

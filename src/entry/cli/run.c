@@ -41,9 +41,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'r':
 		options->realm = arg;
-		if (!strncmp(arg, PRIVATE_PREFIX, strlen(PRIVATE_PREFIX)))
+		if (!strncmp(arg, REALM_PRIVATE_PREFIX, strlen(REALM_PRIVATE_PREFIX)))
 			return cli_wrong(state,
-					 "names with '" PRIVATE_PREFIX "' belong to --private");
+					 "names with '" REALM_PRIVATE_PREFIX "' belong to --private");
 		return cli_realm_name(state, arg);
 	case 'd':
 		options->dir = arg;
