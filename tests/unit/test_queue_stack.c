@@ -393,26 +393,26 @@ static void threads_lose_and_double_nothing(void **state)
  * of the number that had been begun, a pop of the element that had been copied out.
  */
 
-#define STORM_NUMBERS (4u << 20)
+#define STORM_NUMBERS (16u << 20)
 #define STORM_ENTRIES 61
 #define WAIT_LIMIT_NS 1000000000ull
 
 struct journal {
-	uint32_t begun;  /* producer: numbers below have been begun to be pushed */
-	uint32_t pushed; /* producer: numbers below are settled */
+	uint32_t begun;  /* producer: numbers below are pushed or being pushed */
+	uint32_t pushed; /* producer: numbers below are pushed, or their fate was settled */
 	uint32_t popping;
 	struct element element; /* consumer: where it pops to */
-	int64_t last[PRODUCERS];
-	uint64_t longest; /* operation, in nanoseconds */
+	int64_t last[PRODUCERS]; /* consumer: what it popped last of each producer */
+	uint64_t longest;        /* operation, in nanoseconds */
 	uint32_t failures;
 };
 
-enum { MAYBE_PUSHED = 1, MAYBE_POPPED = 2 };
+/* What is known of an element: how many times it was popped, and whether a kill excuses its lack. */
+enum { POPPED = 1, EXCUSED = 0x80 };
 
 struct storm {
 	struct journal journals[2 * PRODUCERS];
-	uint8_t popped[PRODUCERS][STORM_NUMBERS];
-	uint8_t maybe[PRODUCERS][STORM_NUMBERS];
+	uint8_t elements[PRODUCERS][STORM_NUMBERS];
 };
 
 struct storm_case {
@@ -461,7 +461,7 @@ static bool account(struct storm *storm, int64_t *last, uint32_t type, const str
 		return false;
 	in_order = type != QUEUE || number > last[producer];
 	last[producer] = number;
-	return atomic_add(&storm->popped[producer][number], 1) == 0 && in_order;
+	return !(atomic_add(&storm->elements[producer][number], POPPED) & ~EXCUSED) && in_order;
 }
 
 static void storm_consume(struct map *map, struct storm *storm, struct journal *journal)
@@ -498,21 +498,26 @@ static pid_t storm_start(struct map *map, struct storm *storm, uint32_t nr, uint
 		pause();
 }
 
+static void excuse(struct storm *storm, uint64_t name)
+{
+	const uint32_t producer = (uint32_t)(name >> 32) - 1, number = (uint32_t)name;
+
+	if (producer < PRODUCERS && number < STORM_NUMBERS)
+		atomic_or(&storm->elements[producer][number], EXCUSED);
+}
+
 /* Kills one and settles what it was doing. */
 static void storm_kill(struct storm *storm, uint32_t nr, pid_t child)
 {
 	struct journal *journal = &storm->journals[nr];
-	const struct element *element = &journal->element;
-	const uint32_t producer = (uint32_t)(element->name >> 32) - 1;
 
 	kill(child, SIGKILL);
 	assert_int_equal(waitpid(child, NULL, 0), child);
-	if (nr % 2 == 0 && journal->begun > journal->pushed) {
-		storm->maybe[nr / 2][journal->pushed] |= MAYBE_PUSHED;
-		journal->pushed = journal->begun;
-	}
-	if (nr % 2 && journal->popping && is_whole(element) && producer < PRODUCERS)
-		storm->maybe[producer][(uint32_t)element->name] |= MAYBE_POPPED;
+	if (journal->begun > journal->pushed)
+		excuse(storm, name_of(nr / 2, journal->pushed));
+	journal->pushed = journal->begun;
+	if (journal->popping && is_whole(&journal->element))
+		excuse(storm, journal->element.name);
 	journal->popping = 0;
 }
 
@@ -529,11 +534,11 @@ static void storm_check(struct map *map, struct storm *storm, const struct storm
 	assert_in_range(inside, 0, STORM_ENTRIES);
 	for (uint32_t producer = 0; producer < PRODUCERS; producer++)
 		for (uint32_t n = 0; n < STORM_NUMBERS; n++) {
-			const uint8_t popped = storm->popped[producer][n];
+			const bool pushed = n < storm->journals[2 * producer].pushed;
+			const uint8_t element = storm->elements[producer][n];
 
-			assert_in_range(popped, 0, n < storm->journals[2 * producer].begun);
-			missing += n < storm->journals[2 * producer].pushed && !popped &&
-				   !storm->maybe[producer][n];
+			assert_in_range(element & ~EXCUSED, 0, pushed);
+			missing += pushed && !element;
 		}
 	if (c->flags != BPF_EXIST) /* which drops elements */
 		assert_int_equal(missing, 0);
