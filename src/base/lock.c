@@ -12,7 +12,8 @@
  *
  * All waits are bounded, so no lost wake costs more than WAIT_NS. An owner that the kernel did not
  * report (no robust list, or a signal handler's robust mutex cleared the pending field) is looked
- * up in /proc after PATIENCE waits without any change.
+ * up in /proc after PATIENCE waits without any change. An owner that lives but does not go on (it was
+ * stopped, or the word names a stranger) makes others give up after GIVE_UP waits.
  */
 #include "base/lock.h"
 
@@ -28,6 +29,7 @@
 #define SPINS 100
 #define WAIT_NS 20000000
 #define PATIENCE 20
+#define GIVE_UP 45 /* waits for a living owner: 0.9 s */
 
 /* Per process, in memory that a forked child finds zeroed. */
 struct process_page {
@@ -113,7 +115,7 @@ static inline void held_pop(struct thread *thread)
 	thread->depth--;
 }
 
-static int acquire_contended(struct lock *lock, const struct thread *thread, u32 word);
+static int acquire_contended(struct lock *lock, struct thread *thread, u32 word);
 
 int lock_acquire(struct lock *lock)
 {
@@ -187,7 +189,7 @@ static void orphan(struct lock *lock, u32 word)
 		atomic_cas(&lock->word, &word, FUTEX_OWNER_DIED | FUTEX_WAITERS);
 }
 
-static int acquire_contended(struct lock *lock, const struct thread *thread, u32 word)
+static int acquire_contended(struct lock *lock, struct thread *thread, u32 word)
 {
 	static const struct timespec wait = {.tv_nsec = WAIT_NS};
 	u32 seen = 0, unchanged = 0;
@@ -204,10 +206,12 @@ static int acquire_contended(struct lock *lock, const struct thread *thread, u32
 		word |= FUTEX_WAITERS;
 		unchanged = word == seen ? unchanged + 1 : 0;
 		seen = word;
-		if (unchanged >= PATIENCE) {
-			orphan(lock, word);
-			unchanged = 0;
+		if (unchanged == GIVE_UP) {
+			held_pop(thread);
+			return -EBUSY;
 		}
+		if (unchanged == PATIENCE)
+			orphan(lock, word);
 		if (sys_futex_wait(&lock->word, word, &wait) != -ETIMEDOUT)
 			unchanged = 0;
 		word = load_relaxed(&lock->word);

@@ -23,7 +23,7 @@ enum { LOCK_TAKEN = 0, LOCK_OWNER_DIED = 1 };
 /*
  * Blocks until the lock is held. LOCK_TAKEN; LOCK_OWNER_DIED: held too, and the caller must repair
  * what the lock protects before anything else; -EBUSY: this thread already holds this very lock
- * (it was interrupted inside the critical section).
+ * (it was interrupted inside the critical section), or the owner did not move for about a second.
  */
 must_check int lock_acquire(struct lock *lock);
 void lock_release(struct lock *lock);

@@ -409,7 +409,10 @@ static int hash_get_next_key(struct map *map, const void *key, void *next_key)
 	return -ENOENT;
 }
 
-/* Copies and deletes what lies in a slot. 1, 0: the slot is empty, -EBUSY. */
+/*
+ * Copies and deletes what lies in a slot. 1, 0: the slot is empty, -EBUSY. The tries are bounded: in
+ * a file that somebody scribbled on, a slot may name what no home owns.
+ */
 static int slot_take(struct hash *h, u64 *slot, void *key, void *value)
 {
 	struct stripe *stripe;
@@ -417,7 +420,7 @@ static int slot_take(struct hash *h, u64 *slot, void *key, void *value)
 	u32 state;
 	int taken = 0;
 
-	while (!taken && slot_read(h, slot, 0, &hit)) {
+	for (u32 tries = 0; !taken && tries < TAKE_TRIES && slot_read(h, slot, 0, &hit); tries++) {
 		state = load_acquire(&hit.element->state);
 		stripe = stripe_of(h, state);
 		taken = stripe_lock(h, stripe);
