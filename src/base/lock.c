@@ -154,6 +154,13 @@ u32 thread_id(void)
 
 /* Cold path */
 
+u32 thread_namespace(void)
+{
+	struct stat st;
+
+	return sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid", &st, 0) ? 0 : (u32)st.st_ino;
+}
+
 /*
  * One attempt: true when *word was free to take and is now ours. Our own tid in a lock that we do
  * not hold is that of a dead predecessor.

@@ -33,6 +33,8 @@ bool lock_is_orphaned(const struct lock *lock);
 /* The lock of this process's own tables; in a forked child it is free. Not for shared files. */
 struct lock *lock_of_process(void);
 
+/* What thread ids are relative to: the inode of the pid namespace, 0 when /proc does not say. */
+u32 thread_namespace(void);
 /* This thread's id, cached; right again in a forked child. */
 u32 thread_id(void);
 /* True unless the thread has certainly ended (zombies have). Reads /proc. */

@@ -54,6 +54,7 @@
 #include "shm/vcpu.h"
 
 #define MAX_STRIPES 128
+#define TAKE_TRIES 1000 /* each fails only against a change by another thread */
 #define CHUNK_BYTES (64u << 10)
 
 static void *hash_lookup(struct map *map, const void *key)

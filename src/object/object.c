@@ -148,7 +148,10 @@ static void drop_untabled(struct object *object);
 
 void object_put(struct object *object)
 {
-	if (atomic_sub(&object->users, 1) == 1 && unlikely(!load_relaxed(&object->identity)))
+	/* Asked first: without our use a sweep may take the object out of the table. */
+	const bool untabled = !load_relaxed(&object->identity);
+
+	if (atomic_sub(&object->users, 1) == 1 && unlikely(untabled))
 		drop_untabled(object);
 }
 

@@ -236,6 +236,7 @@ static int create_state(int dir)
 		goto close;
 	state->magic = STATE_MAGIC;
 	state->layout = state_layout();
+	state->pid_namespace = thread_namespace();
 	SYSCALL(SYS_getrandom, &state->tag, sizeof(state->tag), 0);
 	sys_munmap(state, STATE_BYTES);
 	err = region_link(fd, dir, "state");
@@ -284,6 +285,24 @@ static int attach_state(int dir, struct realm_state **state)
 	return err;
 }
 
+/*
+ * Thread ids of different pid namespaces (two containers with one /dev/shm) must not meet in lock
+ * words. A realm that nobody uses any more changes hands; what dead owners held was marked when
+ * they died.
+ */
+static int check_namespace(int dir, struct realm_state *state)
+{
+	const u32 ours = thread_namespace();
+
+	if (load_relaxed(&state->pid_namespace) == ours)
+		return 0;
+	if (sys_flock(dir, LOCK_EX | LOCK_NB))
+		return refuse(-EPERM, realm.path, "is in use in another pid namespace");
+	store_relaxed(&state->pid_namespace, ours);
+	mark_used(dir);
+	return 0;
+}
+
 static int fill_dir(int dir)
 {
 	static const char *const dirs[] = {"refs", "fs"};
@@ -324,6 +343,8 @@ static cold int realm_open_locked(void)
 		err = sys_fstat(dir, &st);
 	if (!err)
 		err = attach_state(dir, &state);
+	if (!err)
+		err = check_namespace(dir, state);
 	if (!err)
 		return remember(&st, dir, state);
 	if (err == -EINVAL)

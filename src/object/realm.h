@@ -28,6 +28,7 @@ struct realm_state {
 	u64 magic;
 	u32 layout;
 	u32 tag; /* random; part of every fd's identity */
+	u32 pid_namespace; /* of all processes in the realm: locks name their owners by thread id */
 	u32 next_id[8]; /* by object kind, last id given out */
 	u32 created; /* weight of what was published since the last collection */
 	u32 kept;    /* weight of what that one left: when to collect next */
@@ -36,8 +37,8 @@ struct realm_state {
 };
 
 /*
- * Opens the realm, creating what is missing. 0; -EPERM when the directory belongs to another user
- * or is open to others; -EINVAL for a bad name or a state file of another build; -ENOMEM, -EMFILE.
+ * Opens the realm, creating what is missing. 0; -EPERM when the directory belongs to another user,
+ * is open to others, or is in use in another pid namespace; -EINVAL for a bad name or a state file of another build; -ENOMEM, -EMFILE.
  * Idempotent; the error is remembered and a line logged once.
  */
 must_check int realm_open(void);

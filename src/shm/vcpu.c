@@ -174,13 +174,8 @@ u32 vcpu_possible(void)
 
 static cold void run_refresh(u32 tid)
 {
-	struct stat st;
-	u32 pid_ns = 0;
-
-	if (!sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid", &st, 0))
-		pid_ns = (u32)st.st_ino;
 	self.depth = 0;
-	self.owner = word_of(tid, pid_ns);
+	self.owner = word_of(tid, thread_namespace());
 	self.tid = tid;
 }
 

@@ -643,17 +643,15 @@ static void programs_write(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		int outer = make_outer(outer_types[i], 2), a = make_inner(10), b = make_inner(20);
 		const struct bpf_insn insns[] = {
-			KEY(-4, 0), MAP_FD(R1, outer), CALL(1), J_K(JEQ, R0, 0, 21),
-			MOV_X(R1, R0), KEY(-8, 0), CALL(1), J_K(JEQ, R0, 0, 15),
-			MOV_X(R6, R0), /* a's value */
-			KEY(-4, 1), MAP_FD(R1, outer), CALL(1), J_K(JEQ, R0, 0, 8),
-			MOV_X(R7, R0), /* b */
+			KEY(-4, 0), MAP_FD(R1, outer), CALL(1), J_K(JEQ, R0, 0, 26),
+			MOV_X(R1, R0), KEY(-8, 0), CALL(1), J_K(JEQ, R0, 0, 20),
+			MOV_X(R6, R0), /* the value of a */
+			KEY(-4, 1), MAP_FD(R1, outer), CALL(1), J_K(JEQ, R0, 0, 12),
 			LD(DW, R1, R6, 0), ST_X(DW, R10, -16, R1), ST_K(DW, R6, 0, 33),
-			MOV_X(R1, R7), MOV_X(R2, R10), ALU64_K(ADD, R2, -8), MOV_X(R3, R10),
-			JA(2),
-			MOV_K(R0, 0), EXIT,
+			MOV_X(R1, R0), MOV_X(R2, R10), ALU64_K(ADD, R2, -8), MOV_X(R3, R10),
 			ALU64_K(ADD, R3, -16), MOV_K(R4, 0), CALL(2),
-			LD(DW, R0, R6, 0), EXIT, {0},
+			LD(DW, R0, R6, 0), EXIT,
+			MOV_K(R0, 0), EXIT, {0},
 		};
 		uint32_t key = 0;
 		uint64_t value;
