@@ -125,23 +125,34 @@ static void elem_end(struct map_ref *ref, struct elem_buffer *buffer)
 	map_ref_put(ref);
 }
 
-long cmd_map_lookup_elem(struct call *call)
+/* The commands that hand a value out. */
+static long fetch(const union bpf_attr *attr, enum object_access needs,
+		  int (*operation)(struct map *map, const void *key, void *value))
 {
-	const union bpf_attr *attr = &call->attr.a;
 	struct elem_buffer buffer;
 	struct map_ref ref;
 	int err;
 
 	if (attr->flags & ~(u64)BPF_F_LOCK)
 		return -EINVAL;
-	err = elem_begin(&ref, &buffer, attr, OBJECT_READ, attr->flags, true);
+	err = elem_begin(&ref, &buffer, attr, needs, attr->flags, true);
 	if (err)
 		return err;
-	err = map_copy_value(ref.map, buffer.key, buffer.value);
+	err = operation(ref.map, buffer.key, buffer.value);
 	if (!err)
 		err = user_write(attr->value, buffer.value, map_user_value_size(ref.map));
 	elem_end(&ref, &buffer);
 	return err;
+}
+
+long cmd_map_lookup_elem(struct call *call)
+{
+	return fetch(&call->attr.a, OBJECT_READ, map_copy_value);
+}
+
+long cmd_map_lookup_and_delete_elem(struct call *call)
+{
+	return fetch(&call->attr.a, OBJECT_READ_WRITE, map_lookup_and_delete);
 }
 
 long cmd_map_update_elem(struct call *call)
@@ -171,25 +182,6 @@ long cmd_map_delete_elem(struct call *call)
 	if (err)
 		return err;
 	err = map_delete(ref.map, buffer.key);
-	elem_end(&ref, &buffer);
-	return err;
-}
-
-long cmd_map_lookup_and_delete_elem(struct call *call)
-{
-	const union bpf_attr *attr = &call->attr.a;
-	struct elem_buffer buffer;
-	struct map_ref ref;
-	int err;
-
-	if (attr->flags & ~(u64)BPF_F_LOCK)
-		return -EINVAL;
-	err = elem_begin(&ref, &buffer, attr, OBJECT_READ_WRITE, attr->flags, true);
-	if (err)
-		return err;
-	err = map_lookup_and_delete(ref.map, buffer.key, buffer.value);
-	if (!err)
-		err = user_write(attr->value, buffer.value, map_user_value_size(ref.map));
 	elem_end(&ref, &buffer);
 	return err;
 }
