@@ -95,17 +95,6 @@ static bool page_is_writable(u64 addr)
 		       add_zero) != -EFAULT;
 }
 
-/*
- * A whole page may be copied of which only a part is the application's object, which is what an
- * address sanitizer would object to; hence not memcpy().
- */
-__attribute__((no_sanitize("address"))) static void copy_bytes(volatile u8 *to,
-							       const volatile u8 *from, size_t len)
-{
-	while (len--)
-		*to++ = *from++;
-}
-
 static int copy_probed(u64 user, void *ours, size_t len, bool write)
 {
 	u8 *p = ours;
@@ -116,9 +105,9 @@ static int copy_probed(u64 user, void *ours, size_t len, bool write)
 		if (!(write ? page_is_writable(user) : page_is_readable(user)))
 			return -EFAULT;
 		if (write)
-			copy_bytes(U64_PTR(user), p, part);
+			memcpy(U64_PTR(user), p, part);
 		else
-			copy_bytes(p, U64_PTR(user), part);
+			memcpy(p, U64_PTR(user), part);
 	}
 	return 0;
 }
@@ -145,15 +134,18 @@ static int copy_slowly(u64 user, void *ours, size_t len, bool write)
 long user_read_string(char *dst, u64 user, size_t size)
 {
 	size_t done = 0, part;
-	const char *nul;
+	const char *from, *nul;
 
 	while (done < size) {
 		part = page_part(user + done, size - done);
-		if (copy_slowly(user + done, dst + done, part, false))
+		if (user + done < user || !page_is_readable(user + done))
 			return -EFAULT;
-		nul = memchr(dst + done, 0, part);
+		/* Not one byte behind the NUL, though the page is there: it is not ours to look at. */
+		from = U64_PTR(user + done);
+		nul = memchr(from, 0, part);
+		memcpy(dst + done, from, nul ? (size_t)(nul - from) + 1 : part);
 		if (nul)
-			return nul - dst;
+			return (long)(done + (size_t)(nul - from));
 		done += part;
 	}
 	if (size)
@@ -170,6 +162,9 @@ static cold void find_stack(void)
 	void *low = NULL;
 	size_t size = 0;
 
+	/* Until it is found every copy is a slow one, also in a signal handler that comes now. */
+	stack.low = UINTPTR_MAX;
+	stack.known = true;
 	if (sys_getpid() == sys_gettid()) {
 		if (&__libc_stack_end && __libc_stack_end) {
 			stack.high = (uintptr_t)__libc_stack_end;
@@ -177,12 +172,9 @@ static cold void find_stack(void)
 		}
 	} else if (!pthread_getattr_np(pthread_self(), &attr)) {
 		if (!pthread_attr_getstack(&attr, &low, &size)) {
+			stack.high = (uintptr_t)low + size;
 			stack.low = (uintptr_t)low;
-			stack.high = stack.low + size;
 		}
 		pthread_attr_destroy(&attr);
 	}
-	if (!stack.high)
-		stack.low = UINTPTR_MAX;
-	stack.known = true;
 }

@@ -8,9 +8,9 @@
 #include "btf/btf.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "btf/check.h"
 
 const struct btf_type *btf_type(const struct btf *btf, u32 id)
@@ -132,7 +132,7 @@ int btf_add_type(struct btf *btf, const struct btf_type *t)
 		return 0; /* further types are checked and then forgotten, as in the kernel */
 	/* The room doubles: it is full when the count is a power of two. */
 	if (n >= 64 && !(n & (n - 1))) {
-		void *more = realloc(btf->types, 2 * n * sizeof(*btf->types));
+		void *more = memory_realloc(btf->types, 2 * n * sizeof(*btf->types));
 
 		if (!more)
 			return -ENOMEM;
@@ -147,7 +147,7 @@ int btf_begin(struct btf *btf, const void *data, u32 size)
 	static const struct btf_type type_void;
 
 	*btf = (struct btf){.data = data, .size = size, .nr_types = 1};
-	btf->types = malloc(64 * sizeof(*btf->types));
+	btf->types = memory_alloc(64 * sizeof(*btf->types));
 	if (!btf->types)
 		return -ENOMEM;
 	btf->types[0] = &type_void;
@@ -192,6 +192,6 @@ int btf_index(struct btf *btf, const void *data, u32 size)
 
 void btf_clear(struct btf *btf)
 {
-	free(btf->types);
+	memory_free(btf->types);
 	*btf = (struct btf){0};
 }

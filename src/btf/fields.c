@@ -9,9 +9,9 @@
  * destructor. Such pointers pass.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "btf/check.h"
 
 #define FIELDS_MAX 11 /* in one struct, nested ones included */
@@ -380,14 +380,14 @@ static int check_marked(const struct btf *btf, const u8 *special, u32 *masks, u8
 
 int check_fields(const struct btf *btf)
 {
-	u8 *special = calloc(btf->nr_types, 1), *barren = calloc(btf->nr_types, 1);
-	u32 *masks = calloc(btf->nr_types, sizeof(*masks));
+	u8 *special = memory_zalloc(btf->nr_types, 1), *barren = memory_zalloc(btf->nr_types, 1);
+	u32 *masks = memory_zalloc(btf->nr_types, sizeof(*masks));
 	int err = special && barren && masks ? 0 : -ENOMEM;
 
 	if (!err && mark_special(btf, special))
 		err = check_marked(btf, special, masks, barren);
-	free(special);
-	free(barren);
-	free(masks);
+	memory_free(special);
+	memory_free(barren);
+	memory_free(masks);
 	return err;
 }

@@ -13,8 +13,8 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "base/memory.h"
 #include "btf/check.h"
 
 enum resolve_state { NOT_VISITED, VISITED, RESOLVED };
@@ -455,13 +455,13 @@ int resolve_all(struct check *check)
 	u32 n = check->btf->nr_types;
 	int err = -ENOMEM;
 
-	check->state = calloc(n, 1);
-	check->target = calloc(n, sizeof(u32));
-	check->array_size = calloc(n, sizeof(u32));
+	check->state = memory_zalloc(n, 1);
+	check->target = memory_zalloc(n, sizeof(u32));
+	check->array_size = memory_zalloc(n, sizeof(u32));
 	if (check->state && check->target && check->array_size)
 		err = resolve_each(check);
-	free(check->state);
-	free(check->target);
-	free(check->array_size);
+	memory_free(check->state);
+	memory_free(check->target);
+	memory_free(check->array_size);
 	return err;
 }

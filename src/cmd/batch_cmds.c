@@ -3,8 +3,8 @@
  * batch_cmds.c: the four MAP_*_BATCH commands. Owns the bookkeeping of count and cursors that the
  * kernel has; a hash-like type walks itself (map_ops.walk), others are walked key by key.
  */
-#include <stdlib.h>
 
+#include "base/memory.h"
 #include "cmd/internal.h"
 #include "cmd/map_ref.h"
 
@@ -56,8 +56,8 @@ static int batch_walk(struct call *call, struct map *map, bool with_delete)
 	u32 value_size = map_user_value_size(map), cursor = 0;
 	/* More than fits into the map is never returned in one call. */
 	u32 count = MIN(attr->batch.count, map->max_entries);
-	u8 *keys = malloc((size_t)count * map->key_size);
-	u8 *values = malloc((size_t)count * value_size);
+	u8 *keys = memory_alloc((size_t)count * map->key_size);
+	u8 *values = memory_alloc((size_t)count * value_size);
 	int err = keys && values ? 0 : -ENOMEM, end;
 
 	if (!err && attr->batch.in_batch)
@@ -79,8 +79,8 @@ static int batch_walk(struct call *call, struct map *map, bool with_delete)
 	if (!err)
 		err = end;
 out:
-	free(keys);
-	free(values);
+	memory_free(keys);
+	memory_free(values);
 	return err;
 }
 
@@ -101,8 +101,8 @@ static int copy_out(const union bpf_attr *attr, struct map *map, const u8 *key, 
 static int batch_by_key(struct call *call, struct map *map)
 {
 	const union bpf_attr *attr = &call->attr.a;
-	u8 *key = malloc(map->key_size), *last = malloc(map->key_size);
-	u8 *value = malloc(map_user_value_size(map)), *swap;
+	u8 *key = memory_alloc(map->key_size), *last = memory_alloc(map->key_size);
+	u8 *value = memory_alloc(map_user_value_size(map)), *swap;
 	bool have_last = attr->batch.in_batch;
 	u32 done = 0;
 	int err = key && last && value ? 0 : -ENOMEM;
@@ -129,9 +129,9 @@ static int batch_by_key(struct call *call, struct map *map)
 	    (done && user_write(attr->batch.out_batch, last, map->key_size)))
 		err = -EFAULT;
 out:
-	free(key);
-	free(last);
-	free(value);
+	memory_free(key);
+	memory_free(last);
+	memory_free(value);
 	return err;
 }
 

@@ -4,9 +4,9 @@
  * good BTF is decided in src/btf.
  */
 #include <linux/bpf.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/syscall.h"
 #include "btf/btf_object.h"
 #include "cmd/internal.h"
@@ -20,7 +20,7 @@ static int read_btf(u64 user, u32 size, u8 **base, u8 **data)
 {
 	u32 padding;
 
-	*base = malloc((size_t)size + sizeof(u32));
+	*base = memory_alloc((size_t)size + sizeof(u32));
 	if (!*base)
 		return -ENOMEM;
 	if (user_read(*base, user, size))
@@ -71,7 +71,7 @@ long cmd_btf_load(struct call *call)
 	if (!err)
 		err = btf_object_create(&btf);
 	btf_clear(&btf);
-	free(base);
+	memory_free(base);
 	return err;
 }
 

@@ -3,10 +3,10 @@
  * info.c: OBJ_GET_INFO_BY_FD for maps and programs. A structure is filled here and as many bytes
  * of it as the application has room for are written; pointers inside it name further buffers.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/atomic.h"
+#include "base/memory.h"
 #include "base/sha256.h"
 #include "cmd/internal.h"
 #include "maps/map.h"
@@ -92,8 +92,8 @@ static int put_array(u64 user, u32 *count, const void *records, u32 nr, u32 reco
 static int put_per_subprog(const struct prog *prog, struct bpf_prog_info *info)
 {
 	u32 nr = prog->nr_subprogs;
-	u64 *zeros = calloc(nr, sizeof(*zeros));
-	u8(*tags)[BPF_TAG_SIZE] = calloc(nr, sizeof(*tags));
+	u64 *zeros = memory_zalloc(nr, sizeof(*zeros));
+	u8(*tags)[BPF_TAG_SIZE] = memory_zalloc(nr, sizeof(*tags));
 	int err = zeros && tags ? 0 : -ENOMEM;
 
 	for (u32 i = 0; !err && i < nr; i++)
@@ -105,8 +105,8 @@ static int put_per_subprog(const struct prog *prog, struct bpf_prog_info *info)
 				sizeof(u32));
 	if (!err)
 		err = put_array(info->prog_tags, &info->nr_prog_tags, tags, nr, sizeof(tags[0]));
-	free(zeros);
-	free(tags);
+	memory_free(zeros);
+	memory_free(tags);
 	return err;
 }
 

@@ -3,9 +3,9 @@
 #include "cmd/log_buf.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/user_mem.h"
 
 #define LOG_KNOWN (LOG_LEVEL1 | LOG_LEVEL2 | LOG_STATS | LOG_FIXED)
@@ -21,7 +21,7 @@ static bool make_room(struct log_buf *log, u64 want)
 	if (want <= log->room)
 		return true;
 	room = MIN(MAX(room, want), log->keep);
-	text = realloc(log->text, room);
+	text = memory_realloc(log->text, room);
 	if (!text) {
 		log->no_memory = true;
 		return false;
@@ -93,7 +93,7 @@ int log_buf_finish(struct log_buf *log, int err, u32 *true_size)
 		failed = -ENOMEM;
 	else if (log->user && log->length)
 		failed = hand_over(log);
-	free(log->text);
+	memory_free(log->text);
 	log->text = NULL;
 	return failed ? failed : err;
 }

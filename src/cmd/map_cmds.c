@@ -5,9 +5,9 @@
  * map's type.
  */
 #include <linux/btf.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "btf/btf_object.h"
 #include "cmd/internal.h"
 #include "cmd/map_ref.h"
@@ -66,7 +66,7 @@ int elem_buffer_init(struct elem_buffer *buffer, const struct map *map, bool wit
 	buffer->heap = NULL;
 	buffer->key = buffer->local;
 	if (key + value > sizeof(buffer->local)) {
-		buffer->heap = malloc(key + value);
+		buffer->heap = memory_alloc(key + value);
 		if (!buffer->heap)
 			return -ENOMEM;
 		buffer->key = buffer->heap;
@@ -77,7 +77,7 @@ int elem_buffer_init(struct elem_buffer *buffer, const struct map *map, bool wit
 
 void elem_buffer_free(struct elem_buffer *buffer)
 {
-	free(buffer->heap);
+	memory_free(buffer->heap);
 }
 
 int elem_read_key(struct elem_buffer *buffer, const struct map *map, u64 user)
@@ -204,11 +204,11 @@ long cmd_map_get_next_key(struct call *call)
 	err = attr->key ? elem_read_key(&buffer, ref.map, attr->key) : 0;
 	if (err)
 		goto free_buffer;
-	next = malloc(ref.map->key_size ? ref.map->key_size : 1);
+	next = memory_alloc(ref.map->key_size ? ref.map->key_size : 1);
 	err = next ? map_get_next_key(ref.map, attr->key ? buffer.key : NULL, next) : -ENOMEM;
 	if (!err)
 		err = user_write(attr->next_key, next, ref.map->key_size);
-	free(next);
+	memory_free(next);
 free_buffer:
 	elem_buffer_free(&buffer);
 put_map:

@@ -4,10 +4,10 @@
  * accepting a program is the verifier's matter, running it the VM's.
  */
 #include <linux/btf.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/sha256.h"
 #include "btf/btf_object.h"
 #include "cmd/internal.h"
@@ -33,9 +33,9 @@ struct load {
 
 static void load_release(struct load *load)
 {
-	free(load->insns);
-	free(load->func_info);
-	free(load->line_info);
+	memory_free(load->insns);
+	memory_free(load->func_info);
+	memory_free(load->line_info);
 	if (load->btf)
 		object_put(load->btf);
 }
@@ -59,7 +59,7 @@ static int load_copy(struct load *load, const union bpf_attr *attr)
 	size_t size = (size_t)attr->insn_cnt * sizeof(*load->insns);
 	long len;
 
-	load->insns = malloc(size);
+	load->insns = memory_alloc(size);
 	if (!load->insns)
 		return -ENOMEM;
 	if (user_read(load->insns, attr->insns, size))
@@ -81,7 +81,7 @@ static int load_records(void **records, u64 user, u32 count, u32 record_size)
 
 	if (!count || record_size > INFO_RECORD_MAX || size > (64u << 20))
 		return 0;
-	*records = malloc(size);
+	*records = memory_alloc(size);
 	if (!*records)
 		return -ENOMEM;
 	return user_read(*records, user, size);
@@ -114,7 +114,7 @@ static int load_btf(struct load *load, const union bpf_attr *attr, struct verify
 /* The tag: SHA-256 over the instructions with map references blanked out. */
 static int prog_tag(u8 tag[BPF_TAG_SIZE], const struct bpf_insn *insns, u32 count)
 {
-	struct bpf_insn *copy = malloc(count * sizeof(*copy));
+	struct bpf_insn *copy = memory_alloc(count * sizeof(*copy));
 	u8 digest[SHA256_BYTES];
 
 	if (!copy)
@@ -129,7 +129,7 @@ static int prog_tag(u8 tag[BPF_TAG_SIZE], const struct bpf_insn *insns, u32 coun
 	}
 	sha256(digest, copy, count * sizeof(*copy));
 	memcpy(tag, digest, BPF_TAG_SIZE);
-	free(copy);
+	memory_free(copy);
 	return 0;
 }
 
@@ -279,7 +279,7 @@ static int test_copy_in(void **buffer, u64 user, u32 size)
 		return 0;
 	if (size > TEST_DATA_MAX)
 		return -EINVAL;
-	*buffer = malloc(size);
+	*buffer = memory_alloc(size);
 	if (!*buffer)
 		return -ENOMEM;
 	return user_read(*buffer, user, size);
@@ -290,7 +290,7 @@ static int test_make_room(void **buffer, u64 user, u32 size)
 {
 	if (!user)
 		return 0;
-	*buffer = malloc(size && size < TEST_DATA_OUT_MAX ? size : TEST_DATA_OUT_MAX);
+	*buffer = memory_alloc(size && size < TEST_DATA_OUT_MAX ? size : TEST_DATA_OUT_MAX);
 	return *buffer ? 0 : -ENOMEM;
 }
 
@@ -370,10 +370,10 @@ long cmd_prog_test_run(struct call *call)
 		put_err = !err || err == -ENOSPC ? test_put_results(call, &run) : 0;
 		err = put_err ? put_err : err;
 	}
-	free(buffers.data_in);
-	free(buffers.data_out);
-	free(buffers.ctx_in);
-	free(buffers.ctx_out);
+	memory_free(buffers.data_in);
+	memory_free(buffers.data_out);
+	memory_free(buffers.ctx_in);
+	memory_free(buffers.ctx_out);
 	object_put(object);
 	return err;
 }

@@ -34,7 +34,7 @@ static long served(long cmd, long attr, long size)
 	int saved = errno;
 	long answer = bpf_call((int)cmd, (u64)attr, (u32)size);
 
-	errno = saved; /* the core may call malloc() */
+	errno = saved; /* the core may call libc */
 	return libc_result(answer);
 }
 

@@ -47,9 +47,9 @@
  */
 #include <errno.h>
 #include <linux/bpf.h>
-#include <stdlib.h>
 
 #include "maps/hash.h"
+#include "base/memory.h"
 #include "maps/value.h"
 #include "shm/vcpu.h"
 
@@ -810,7 +810,7 @@ static cold int hash_init(struct map *map)
 
 static cold int hash_attach(struct map *map)
 {
-	struct hash *h = malloc(sizeof(*h));
+	struct hash *h = memory_alloc(sizeof(*h));
 
 	if (!h)
 		return -ENOMEM;
@@ -821,7 +821,7 @@ static cold int hash_attach(struct map *map)
 
 static cold void hash_detach(struct map *map)
 {
-	free(map->local);
+	memory_free(map->local);
 	map->local = NULL;
 }
 
@@ -937,16 +937,16 @@ static cold bool hash_map_is_valid(struct map *map)
 {
 	struct hash *h = hash_of(map);
 	struct census census = {
-		.seen = calloc(h->nr_elements / 64 + 1, sizeof(u64)),
-		.overflow = calloc((size_t)h->bucket_mask + 1, sizeof(u32)),
+		.seen = memory_zalloc(h->nr_elements / 64 + 1, sizeof(u64)),
+		.overflow = memory_zalloc((size_t)h->bucket_mask + 1, sizeof(u32)),
 	};
 	bool valid = census.seen && census.overflow;
 
 	repair_orphans(h);
 	valid = valid && stripes_are_valid(h, &census) && elements_are_valid(h, &census) &&
 		slots_are_valid(h, &census);
-	free(census.seen);
-	free(census.overflow);
+	memory_free(census.seen);
+	memory_free(census.overflow);
 	return valid;
 }
 

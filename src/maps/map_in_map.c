@@ -22,10 +22,10 @@
  */
 #include <errno.h>
 #include <linux/bpf.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/atomic.h"
+#include "base/memory.h"
 #include "maps/map.h"
 
 /* The value of a HASH_OF_MAPS in the memory of its HASH. */
@@ -295,7 +295,7 @@ static int walk_removing(struct map *map, u32 *cursor, void *keys, void *element
 static int hash_walk(struct map *map, u32 *cursor, void *keys, void *values, u32 *count,
 		     bool with_delete)
 {
-	struct element *elements = malloc(*count * sizeof(*elements));
+	struct element *elements = memory_alloc(*count * sizeof(*elements));
 	u32 *ids = values;
 	int err;
 
@@ -306,7 +306,7 @@ static int hash_walk(struct map *map, u32 *cursor, void *keys, void *values, u32
 					      count, false);
 	for (u32 i = 0; i < *count && (!err || err == -ENOENT); i++)
 		ids[i] = elements[i].id;
-	free(elements);
+	memory_free(elements);
 	return err;
 }
 
@@ -393,7 +393,7 @@ static cold int hash_init(struct map *map)
 
 static cold int outer_attach(struct map *map)
 {
-	struct outer *outer = malloc(sizeof(*outer));
+	struct outer *outer = memory_alloc(sizeof(*outer));
 	int err;
 
 	if (!outer)
@@ -401,7 +401,7 @@ static cold int outer_attach(struct map *map)
 	outer_connect(outer, map);
 	err = is_array(map) ? 0 : hash_map_ops.attach(&outer->elements);
 	if (err)
-		free(outer);
+		memory_free(outer);
 	else
 		map->local = outer;
 	return err;
@@ -411,7 +411,7 @@ static cold void outer_detach(struct map *map)
 {
 	if (!is_array(map))
 		hash_map_ops.detach(&outer_of(map)->elements);
-	free(map->local);
+	memory_free(map->local);
 	map->local = NULL;
 }
 
@@ -433,7 +433,7 @@ static bool element_is_valid(struct map *map, const void *key)
 /* Every element names a map that is there. */
 static cold bool outer_is_valid(struct map *map)
 {
-	u8 *key = malloc(2 * (size_t)map->key_size), *next = key + map->key_size;
+	u8 *key = memory_alloc(2 * (size_t)map->key_size), *next = key + map->key_size;
 	u64 signals;
 	int lock = outer_lock(map, &signals);
 	bool valid = key && lock >= 0;
@@ -448,7 +448,7 @@ static cold bool outer_is_valid(struct map *map)
 		valid = element_is_valid(map, key);
 		err = map->ops->get_next_key(map, key, next);
 	}
-	free(key);
+	memory_free(key);
 	return valid;
 }
 

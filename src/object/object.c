@@ -22,11 +22,11 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/atomic.h"
 #include "base/lock.h"
+#include "base/memory.h"
 #include "base/syscall.h"
 #include "object/internal.h"
 
@@ -182,7 +182,7 @@ static struct object *alloc_object(const struct object_type *type)
 		unused[type->kind] = object->next;
 	process_unlock(signals);
 	if (!object) {
-		object = calloc(1, type->local_size);
+		object = memory_zalloc(1, type->local_size);
 		if (!object)
 			return NULL;
 		object->users = EVICTED;
@@ -223,7 +223,7 @@ static struct table *new_table(u32 size)
 	struct table *t = spare;
 
 	if (!t || t->mask != size - 1)
-		t = malloc(sizeof(*t) + size * sizeof(t->slots[0]));
+		t = memory_alloc(sizeof(*t) + size * sizeof(t->slots[0]));
 	if (!t)
 		return NULL;
 	spare = NULL;

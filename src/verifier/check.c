@@ -7,10 +7,10 @@
  * one path, does the walk know which registers have been written; and it knows a map in R1 within
  * straight-line code.
  */
+#include "base/memory.h"
 #include "verifier/internal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 #include "vm/helper.h"
 #include "vm/insn.h"
@@ -480,8 +480,8 @@ int check_instructions(struct verifier *v)
 	/* Every instruction is left at most once for a branch, and once for a callback. */
 	struct walk w = {
 		.v = v,
-		.seen = calloc(v->insn_cnt, 1),
-		.todo = malloc(v->insn_cnt * sizeof(u32)),
+		.seen = memory_zalloc(v->insn_cnt, 1),
+		.todo = memory_alloc(v->insn_cnt * sizeof(u32)),
 		.straight = true,
 		.written = 1u << 1 | 1u << FP,
 	};
@@ -494,7 +494,7 @@ int check_instructions(struct verifier *v)
 			err = walk_path(&w, w.todo[--w.nr_todo]);
 		}
 	}
-	free(w.todo);
-	free(w.seen);
+	memory_free(w.todo);
+	memory_free(w.seen);
 	return err;
 }

@@ -3,10 +3,10 @@
  * structure.c: the shape of a program: subprograms, jumps, reachability. Looks at instructions
  * only as far as they move the flow of control.
  */
+#include "base/memory.h"
 #include "verifier/internal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "vm/insn.h"
@@ -189,8 +189,8 @@ static int report_unreached(struct verifier *v, const u8 *seen)
 int check_reachability(struct verifier *v)
 {
 	struct reach r = {
-		.seen = calloc(v->insn_cnt, 1),
-		.todo = malloc(v->insn_cnt * sizeof(u32)),
+		.seen = memory_zalloc(v->insn_cnt, 1),
+		.todo = memory_alloc(v->insn_cnt * sizeof(u32)),
 	};
 	int err = -ENOMEM;
 
@@ -200,7 +200,7 @@ int check_reachability(struct verifier *v)
 			reach_successors(v, &r, r.todo[--r.nr_todo]);
 		err = report_unreached(v, r.seen);
 	}
-	free(r.todo);
-	free(r.seen);
+	memory_free(r.todo);
+	memory_free(r.seen);
 	return err;
 }

@@ -8,9 +8,9 @@
  * A map that the process has mapped already is found and held without a system call.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "vm/vm.h"
 
 static struct map **held_maps(struct vm_run *run)
@@ -63,7 +63,7 @@ struct map *vm_held_map_with(struct vm_run *run, u64 address, void **value)
 static cold bool make_room(struct vm_run *run)
 {
 	const u32 room = 2 * run->held.count;
-	struct map **more = realloc(run->held.more, room * sizeof(*more));
+	struct map **more = memory_realloc(run->held.more, room * sizeof(*more));
 
 	if (!more)
 		return false;
@@ -123,6 +123,6 @@ void vm_release_maps(struct vm_run *run)
 
 	while (run->held.count)
 		object_put(&maps[--run->held.count]->object);
-	free(run->held.more);
+	memory_free(run->held.more);
 	run->held.more = NULL;
 }

@@ -4,8 +4,8 @@
  * proven by the caller: the map is one of the program's and takes the operation.
  */
 #include <errno.h>
-#include <stdlib.h>
 
+#include "base/memory.h"
 #include "vm/helpers.h"
 
 #define LOOPS_MAX (1u << 23)
@@ -105,13 +105,13 @@ HELPER_FN(for_each_map_elem)
 		return HELPER_ERROR(EINVAL);
 	if (run->nr_extra >= VM_EXTRA_MEMORY)
 		return vm_faultf(run, "for_each_map_elem: nested too deeply");
-	keys = malloc(2 * ROUND_UP((size_t)map->key_size, 8u));
+	keys = memory_alloc(2 * ROUND_UP((size_t)map->key_size, 8u));
 	if (!keys)
 		return HELPER_ERROR(ENOMEM);
 	run->extra[run->nr_extra++] = (struct vm_memory){.name = "map key"};
 	count = walk(run, map, keys, r2, r3);
 	run->nr_extra--;
-	free(keys);
+	memory_free(keys);
 	return count;
 }
 

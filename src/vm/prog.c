@@ -9,10 +9,10 @@
 #include "vm/prog.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/atomic.h"
+#include "base/memory.h"
 #include "base/syscall.h"
 
 #define LD_IMM64 (BPF_LD | BPF_IMM | BPF_DW)
@@ -203,7 +203,7 @@ static int attach_subprogs(struct prog *prog)
 
 	if (!from || !count || count > PROG_MAX_SUBPROGS)
 		return -EINVAL;
-	prog->subprogs = malloc(count * sizeof(u32));
+	prog->subprogs = memory_alloc(count * sizeof(u32));
 	if (!prog->subprogs)
 		return -ENOMEM;
 	memcpy(prog->subprogs, from, count * sizeof(u32));
@@ -297,7 +297,7 @@ static int attach_code(struct prog *prog)
 	from = file_array(prog, prog->header->insns_at, count, sizeof(struct bpf_insn));
 	if (!from || !count || count > PROG_MAX_INSNS)
 		return -EINVAL;
-	prog->code = malloc(count * sizeof(struct bpf_insn));
+	prog->code = memory_alloc(count * sizeof(struct bpf_insn));
 	if (!prog->code)
 		return -ENOMEM;
 	memcpy(prog->code, from, count * sizeof(struct bpf_insn));
@@ -318,8 +318,8 @@ static void prog_detach(struct object *object)
 {
 	struct prog *prog = prog_of(object);
 
-	free(prog->code);
-	free(prog->subprogs);
+	memory_free(prog->code);
+	memory_free(prog->subprogs);
 	prog->code = NULL;
 	prog->subprogs = NULL;
 	while (prog->nr_maps)

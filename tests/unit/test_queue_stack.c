@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * test_queue_stack.c: QUEUE and STACK at the level of their operations: with threads, with a process
- * that is killed after every single instruction, and with processes that are killed at random, whose
- * elements are all accounted for.
+ * test_queue_stack.c: QUEUE and STACK at the level of their operations: with threads, with a
+ * process that is killed after every instruction of interest, and with processes that are killed at
+ * random, whose elements are all accounted for.
  */
 #include "maps/map.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,12 +27,6 @@
 #include "base/lock.h"
 #include "base/syscall.h"
 #include "object/realm.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SLOW 1
-#else
-#define SLOW 0
-#endif
 
 #define QUEUE BPF_MAP_TYPE_QUEUE
 #define STACK BPF_MAP_TYPE_STACK
@@ -157,7 +153,10 @@ static void garbage_does_no_harm(void **state)
 	}
 }
 
-/* Death at any instruction: before or after the operation, nothing in between. */
+/*
+ * Death at any instruction: a child is killed after each one that changed the ring. Afterwards the
+ * operation has been done or not, and nothing in between.
+ */
 
 #define CAPACITY 4
 
@@ -216,31 +215,48 @@ static struct map *prepare(uint32_t type, const struct operation *op)
 	return map;
 }
 
-/*
- * A child is stepped through the operation and killed after so many instructions. True if it came
- * to its end before, or if that is not permitted.
- */
-static bool step_and_kill(struct map *map, const struct operation *op, unsigned steps)
+static pid_t start_stopped(struct map *map, const struct operation *op)
 {
-	pid_t child = fork();
-	bool ended = false;
 	int status;
+	pid_t child = fork();
 
 	if (child == 0) {
-		lock_release(lock_of_process()); /* what only a first call in a process does */
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		lock_release(lock_of_process()); /* does what only a first call in a process does */
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+			SYSCALL(SYS_exit_group, 0);
 		SYSCALL(SYS_tkill, sys_gettid(), SIGSTOP);
 		op->run(map);
 		SYSCALL(SYS_exit_group, 0);
 	}
 	assert_true(child > 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
-	if (!WIFSTOPPED(status))
-		return true;
-	while (steps-- && !ended) {
+	return WIFSTOPPED(status) ? child : 0; /* 0: ptrace is not permitted */
+}
+
+/* Lock, span and slots: all that others can see of an operation. */
+struct image {
+	uint64_t span[8];
+	struct element slots[CAPACITY + 1];
+};
+
+/*
+ * A child is stepped through the operation and killed when it has changed the ring so many times.
+ * True if it came to its end before.
+ */
+static bool step_and_kill(struct map *map, const struct operation *op, unsigned changes)
+{
+	const pid_t child = start_stopped(map, op);
+	struct image image;
+	bool ended = !child;
+	int status;
+
+	memcpy(&image, map->private, sizeof(image));
+	while (!ended && changes) {
 		ptrace(PTRACE_SINGLESTEP, child, NULL, NULL);
 		waitpid(child, &status, 0);
 		ended = WIFEXITED(status);
+		changes -= memcmp(&image, map->private, sizeof(image)) != 0;
+		memcpy(&image, map->private, sizeof(image));
 	}
 	if (!ended) {
 		kill(child, SIGKILL);
@@ -252,7 +268,7 @@ static bool step_and_kill(struct map *map, const struct operation *op, unsigned 
 /* Names the elements that are there before or after, in the order of pops; 0 ends the list. */
 static void expected(uint32_t type, const struct operation *op, bool after, uint64_t *names)
 {
-	uint64_t list[CAPACITY + 1];
+	uint64_t list[CAPACITY + 1] = {0};
 	uint32_t first = 0, count = op->before;
 
 	for (uint32_t i = 0; i < count; i++)
@@ -270,7 +286,7 @@ static void expected(uint32_t type, const struct operation *op, bool after, uint
 	names[count] = 0;
 }
 
-/* How the map is: 0 as before, 1 as after the operation. */
+/* The map must be as before (false) or as after the operation (true). */
 static bool is_done(struct map *map, const struct operation *op, uint32_t type)
 {
 	uint64_t found[CAPACITY + 1], before[CAPACITY + 1], after[CAPACITY + 1];
@@ -278,14 +294,11 @@ static bool is_done(struct map *map, const struct operation *op, uint32_t type)
 	bool as_before, as_after;
 
 	assert_true(map->ops->is_valid(map));
-	do {
-		found[n] = pop(map);
-	} while (n < CAPACITY && found[n++]);
+	while (n < CAPACITY && (found[n] = pop(map)))
+		n++;
 	found[n] = 0;
 	expected(type, op, false, before);
 	expected(type, op, true, after);
-	while (n && !found[n - 1])
-		n--;
 	as_before = !memcmp(found, before, (n + 1) * sizeof(*found));
 	as_after = !memcmp(found, after, (n + 1) * sizeof(*found));
 	if (!as_before && !as_after)
@@ -301,10 +314,10 @@ static void death_at_any_instruction(void **state)
 		const struct operation *op = &operations[i / 2];
 		bool ended = false, done = false, done_now;
 
-		for (unsigned steps = 0; !ended; steps++) {
+		for (unsigned changes = 1; !ended; changes++) {
 			struct map *map = prepare(types[i % 2], op);
 
-			ended = step_and_kill(map, op, steps);
+			ended = step_and_kill(map, op, changes);
 			done_now = is_done(map, op, types[i % 2]);
 			if (done && !done_now)
 				fail_msg("%s: undone again", op->name);
@@ -317,13 +330,13 @@ static void death_at_any_instruction(void **state)
 /* Threads: what is pushed is popped once. */
 
 #define PRODUCERS 2
-#define NUMBERS (SLOW ? 20000u : 200000u)
+#define NUMBERS 50000u
 
 struct worker {
 	struct map *map;
 	uint32_t producer;
+	uint32_t *producing; /* threads */
 	uint8_t *popped[PRODUCERS];
-	uint32_t *left;
 	uint32_t failures;
 };
 
@@ -333,10 +346,11 @@ static void *produce(void *arg)
 	int err;
 
 	for (uint32_t n = 0; n < NUMBERS; n++)
-		do {
-			err = push(w->map, name_of(w->producer, n), BPF_ANY);
-			w->failures += err && err != -E2BIG;
-		} while (err);
+		while ((err = push(w->map, name_of(w->producer, n), BPF_ANY))) {
+			w->failures += err != -E2BIG;
+			sched_yield();
+		}
+	atomic_sub(w->producing, 1);
 	return NULL;
 }
 
@@ -344,21 +358,23 @@ static void *consume(void *arg)
 {
 	struct worker *w = arg;
 	int64_t last[PRODUCERS] = {-1, -1};
+	bool at_end = false;
 
-	while (load_acquire(w->left)) {
+	while (!at_end) {
+		const bool ended = !load_acquire(w->producing);
 		const uint64_t name = pop(w->map);
 		const uint32_t producer = (uint32_t)(name >> 32) - 1, number = (uint32_t)name;
 
-		if (!name)
-			continue;
-		if (producer >= PRODUCERS || number >= NUMBERS) {
+		if (!name) {
+			at_end = ended;
+			sched_yield();
+		} else if (producer >= PRODUCERS || number >= NUMBERS) {
 			w->failures++;
-			break;
+		} else {
+			w->failures += w->map->header->type == QUEUE && number <= last[producer];
+			atomic_add(&w->popped[producer][number], 1);
+			last[producer] = number;
 		}
-		w->failures += w->map->header->type == QUEUE && number <= last[producer];
-		w->failures += atomic_add(&w->popped[producer][number], 1) != 0;
-		last[producer] = number;
-		atomic_sub(w->left, 1);
 	}
 	return NULL;
 }
@@ -368,29 +384,31 @@ static void threads_lose_and_double_nothing(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		struct map *map = make(types[i], 7);
 		uint8_t *popped = calloc(PRODUCERS, NUMBERS);
-		uint32_t left = PRODUCERS * NUMBERS;
+		uint32_t producing = PRODUCERS;
 		struct worker workers[2 * PRODUCERS];
 		pthread_t threads[2 * PRODUCERS];
 
 		for (uint32_t t = 0; t < 2 * PRODUCERS; t++) {
-			workers[t] = (struct worker){map, t / 2, {popped, popped + NUMBERS}, &left, 0};
+			workers[t] = (struct worker){
+				map, t / 2, &producing, {popped, popped + NUMBERS}, 0};
 			assert_int_equal(pthread_create(&threads[t], NULL, t % 2 ? consume : produce,
 							&workers[t]), 0);
 		}
-		for (uint32_t t = 0; t < 2 * PRODUCERS; t++) {
+		for (uint32_t t = 0; t < 2 * PRODUCERS; t++)
 			pthread_join(threads[t], NULL);
+		for (uint32_t t = 0; t < 2 * PRODUCERS; t++)
 			assert_int_equal(workers[t].failures, 0);
-		}
-		assert_int_equal(pop(map), 0);
+		for (uint32_t n = 0; n < PRODUCERS * NUMBERS; n++)
+			assert_int_equal(popped[n], 1);
 		free(popped);
 		drop(map);
 	}
 }
 
 /*
- * Storm: two producers and two consumers, one of which is killed again and again. Each one's journal
- * tells what it was about to do. An operation in flight at a kill may have happened or not: a push
- * of the number that had been begun, a pop of the element that had been copied out.
+ * Storm: two producers and two consumers, one of which is killed again and again. The journal of
+ * each tells what it was about to do. An operation in flight at a kill may have happened or not: a
+ * push of the number that had been begun, a pop of the element that had been copied out.
  */
 
 #define STORM_NUMBERS (16u << 20)
@@ -407,7 +425,7 @@ struct journal {
 	uint32_t failures;
 };
 
-/* What is known of an element: how many times it was popped, and whether a kill excuses its lack. */
+/* What is known of an element: how often it was popped, and whether a kill excuses its lack. */
 enum { POPPED = 1, EXCUSED = 0x80 };
 
 struct storm {
@@ -451,7 +469,8 @@ static void storm_produce(struct map *map, struct journal *journal, uint32_t pro
 }
 
 /* An element that has been popped; false if it should not have been. */
-static bool account(struct storm *storm, int64_t *last, uint32_t type, const struct element *element)
+static bool account(struct storm *storm, int64_t *last, uint32_t type,
+		    const struct element *element)
 {
 	const uint32_t producer = (uint32_t)(element->name >> 32) - 1;
 	const uint32_t number = (uint32_t)element->name;
@@ -491,6 +510,7 @@ static pid_t storm_start(struct map *map, struct storm *storm, uint32_t nr, uint
 	assert_true(child >= 0);
 	if (child)
 		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (nr % 2)
 		storm_consume(map, storm, journal);
 	storm_produce(map, journal, nr / 2, flags);
@@ -585,7 +605,7 @@ static void a_storm_of_kills_loses_and_doubles_nothing(void **state)
 	const char *kills = getenv("USERBPF_STORM_KILLS");
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		storm_run(&cases[i], kills ? (unsigned)atoi(kills) : 200);
+		storm_run(&cases[i], kills ? (unsigned)atoi(kills) : 150);
 }
 
 static int remove_directory(const char *path)

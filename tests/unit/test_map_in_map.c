@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * test_map_in_map.c: outer maps and the death of those who change them. After SIGKILL at any
+ * instant every element is what it was before the interrupted change or what it was to become, and
+ * when the outer map is empty, no inner map is left. Each case runs in a realm of its own.
+ */
+#include "maps/map.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cmd/bpf.h"
+#include "object/realm.h"
+
+#define KEYS 8
+#define WORKERS 2
+#define KILLS 250 /* of each type, at random */
+#define STRIDE 61 /* instructions between two deaths */
+
+/* What a worker is about to make of an element, and what it has made of it: value or 0. */
+static struct {
+	u32 wanted[KEYS];
+	u32 made[KEYS];
+} *record;
+
+static char base[64];
+
+static int remove_path(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+	return remove(path);
+}
+
+static int set_up(void **state)
+{
+	strcpy(base, "/dev/shm/userbpf-test-inner-XXXXXX");
+	if (!mkdtemp(base))
+		return -1;
+	unsetenv("USERBPF_REALM");
+	record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	return record == MAP_FAILED || setenv("USERBPF_DIR", base, 1);
+}
+
+static int tear_down(void **state)
+{
+	munmap(record, sizeof(*record));
+	return nftw(base, remove_path, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+#define CHECK(condition)                                                                          \
+	do {                                                                                      \
+		if (!(condition)) {                                                               \
+			fprintf(stderr, "# %s:%d: %s\n", __FILE__, __LINE__, #condition);         \
+			_exit(1);                                                                 \
+		}                                                                                 \
+	} while (0)
+
+/* The realm of a process is chosen once: every case has a process. */
+static void in_child(void (*fn)(u32 type), u32 type)
+{
+	const pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		fn(type);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
+static long call(int cmd, union bpf_attr *attr)
+{
+	return bpf_call(cmd, PTR_U64(attr), sizeof(*attr));
+}
+
+static int create(u32 type, u32 value_size, u32 n, int inner)
+{
+	union bpf_attr attr = {.map_type = type,
+			       .key_size = 4,
+			       .value_size = value_size,
+			       .max_entries = n,
+			       .inner_map_fd = (u32)inner};
+
+	return (int)call(BPF_MAP_CREATE, &attr);
+}
+
+static int elem(int cmd, int fd, u32 key, void *value)
+{
+	union bpf_attr attr = {.map_fd = (u32)fd, .key = PTR_U64(&key), .value = PTR_U64(value)};
+
+	return (int)call(cmd, &attr);
+}
+
+static int make_inner(u32 value)
+{
+	int fd = create(BPF_MAP_TYPE_ARRAY, 4, 1, -1);
+
+	return fd < 0 || elem(BPF_MAP_UPDATE_ELEM, fd, 0, &value) ? -1 : fd;
+}
+
+static int make_outer(u32 type)
+{
+	int inner = make_inner(0), fd = create(type, 4, KEYS, inner);
+
+	CHECK(fd >= 0);
+	close(inner);
+	return fd;
+}
+
+/* Puts a new map with the value into an element, or with 0 deletes it. */
+static int change(int outer, u32 key, u32 value)
+{
+	int inner, err;
+
+	if (!value) {
+		err = elem(BPF_MAP_DELETE_ELEM, outer, key, NULL);
+		return err == -ENOENT ? 0 : err;
+	}
+	inner = make_inner(value);
+	if (inner < 0)
+		return -1;
+	err = elem(BPF_MAP_UPDATE_ELEM, outer, key, &inner);
+	close(inner);
+	return err;
+}
+
+/* The value in the inner map of an element; 0: there is none. */
+static u32 value_in(int outer, u32 key)
+{
+	u32 id, value;
+	int fd, err = elem(BPF_MAP_LOOKUP_ELEM, outer, key, &id);
+
+	CHECK(!err || err == -ENOENT);
+	if (err)
+		return 0;
+	fd = (int)call(BPF_MAP_GET_FD_BY_ID, &(union bpf_attr){.map_id = id});
+	CHECK(fd >= 0);
+	CHECK(elem(BPF_MAP_LOOKUP_ELEM, fd, 0, &value) == 0);
+	close(fd);
+	return value;
+}
+
+static struct map *map_behind(int fd)
+{
+	struct object *object;
+
+	CHECK(!object_from_fd(fd, OBJECT_MAP, &object, NULL));
+	object_put(object);
+	return map_of(object);
+}
+
+/* Names in the outer map's directory of references. */
+static u32 references(int outer)
+{
+	char path[256];
+	u32 count = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/refs/bpf-map.%u", realm_path(), map_behind(outer)->object.id);
+	dir = opendir(path);
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count ? count - 2 : 0;
+}
+
+static u32 maps_in_realm(void)
+{
+	u32 count = 0;
+
+	for (u32 id = 0; !object_next_id(OBJECT_MAP, id, &id);)
+		count++;
+	return count;
+}
+
+static void check_empties(int outer)
+{
+	for (u32 key = 0; key < KEYS; key++)
+		CHECK(change(outer, key, 0) == 0);
+	CHECK(references(outer) == 0);
+	CHECK(maps_in_realm() == 1);
+}
+
+/* Each worker has its keys. */
+static void work(int outer, u32 worker, u32 seed)
+{
+	for (u32 value = seed * 100000 + 1;; value++) {
+		u32 key = (value * 2654435761u >> 16) % (KEYS / WORKERS) * WORKERS + worker;
+		u32 next = value % 4 ? value : 0;
+
+		record->wanted[key] = next;
+		if (change(outer, key, next))
+			_exit(1);
+		record->made[key] = next;
+	}
+}
+
+static void check_elements(int outer)
+{
+	for (u32 key = 0; key < KEYS; key++) {
+		u32 value = value_in(outer, key);
+
+		CHECK(value == record->made[key] || value == record->wanted[key]);
+		record->made[key] = record->wanted[key] = value;
+	}
+}
+
+static void storm(u32 type)
+{
+	int outer = make_outer(type), status;
+	unsigned random = 1;
+	pid_t pids[WORKERS];
+
+	for (u32 i = 0; i < KILLS / WORKERS; i++) {
+		for (u32 n = 0; n < WORKERS; n++) {
+			pids[n] = fork();
+			if (!pids[n])
+				work(outer, n, i + 1);
+		}
+		for (u32 n = 0; n < WORKERS; n++) {
+			random = random * 1103515245 + 12345;
+			nanosleep(&(struct timespec){.tv_nsec = random >> 8 & 0x1fffff}, NULL);
+			CHECK(kill(pids[n], SIGKILL) == 0);
+			CHECK(waitpid(pids[n], &status, 0) == pids[n] && WIFSIGNALED(status));
+		}
+		check_elements(outer);
+	}
+	CHECK(map_behind(outer)->ops->is_valid(map_behind(outer)));
+	check_empties(outer);
+}
+
+/*
+ * One change, killed after so many instructions. False when it came to its end before. A system
+ * call counts as one.
+ */
+static bool killed_after(u32 steps, int outer, u32 value)
+{
+	const pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		if (ptrace(PTRACE_TRACEME, 0, 0, 0))
+			_exit(77);
+		raise(SIGSTOP);
+		_exit(change(outer, 3, value) != 0);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		_exit(77);
+	while (steps-- && WIFSTOPPED(status)) {
+		CHECK(ptrace(PTRACE_SINGLESTEP, pid, 0, 0) == 0);
+		CHECK(waitpid(pid, &status, 0) == pid);
+	}
+	if (WIFEXITED(status)) {
+		CHECK(WEXITSTATUS(status) == 0);
+		return false;
+	}
+	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid);
+	return true;
+}
+
+/* before and after are values, 0: no element. */
+static void dies_everywhere(int outer, u32 before, u32 after)
+{
+	for (u32 steps = 100, killed = 1; killed; steps += STRIDE) {
+		u32 value;
+
+		CHECK(change(outer, 3, before) == 0);
+		CHECK(references(outer) == 1 + !!before);
+		killed = killed_after(steps, outer, after);
+		value = value_in(outer, 3);
+		CHECK(killed ? value == before || value == after : value == after);
+	}
+}
+
+static void dies(u32 type)
+{
+	int outer = make_outer(type);
+
+	CHECK(change(outer, 5, 55) == 0);
+	dies_everywhere(outer, 0, 2);
+	dies_everywhere(outer, 1, 2);
+	dies_everywhere(outer, 1, 0);
+	CHECK(value_in(outer, 5) == 55);
+	CHECK(map_behind(outer)->ops->is_valid(map_behind(outer)));
+	check_empties(outer);
+}
+
+static void test_storm_array(void **state)
+{
+	in_child(storm, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+}
+
+static void test_storm_hash(void **state)
+{
+	in_child(storm, BPF_MAP_TYPE_HASH_OF_MAPS);
+}
+
+static void test_dies_array(void **state)
+{
+	in_child(dies, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+}
+
+static void test_dies_hash(void **state)
+{
+	in_child(dies, BPF_MAP_TYPE_HASH_OF_MAPS);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_storm_array),
+		CASE(test_storm_hash),
+		CASE(test_dies_array),
+		CASE(test_dies_hash),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
