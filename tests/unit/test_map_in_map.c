@@ -124,21 +124,25 @@ static int make_outer(u32 type)
 	return fd;
 }
 
-/* Puts a new map with the value into an element, or with 0 deletes it. */
+/* Puts the map into an element, or without one deletes it. */
+static int put(int outer, u32 key, int inner)
+{
+	if (inner >= 0)
+		return elem(BPF_MAP_UPDATE_ELEM, outer, key, &inner);
+	return elem(BPF_MAP_DELETE_ELEM, outer, key, NULL);
+}
+
+/* The same with a new map of this value; 0: without one, and there may be nothing to delete. */
 static int change(int outer, u32 key, u32 value)
 {
-	int inner, err;
+	int inner = value ? make_inner(value) : -1, err;
 
-	if (!value) {
-		err = elem(BPF_MAP_DELETE_ELEM, outer, key, NULL);
-		return err == -ENOENT ? 0 : err;
-	}
-	inner = make_inner(value);
-	if (inner < 0)
+	if (value && inner < 0)
 		return -1;
-	err = elem(BPF_MAP_UPDATE_ELEM, outer, key, &inner);
-	close(inner);
-	return err;
+	err = put(outer, key, inner);
+	if (value)
+		close(inner);
+	return !value && err == -ENOENT ? 0 : err;
 }
 
 /* The value in the inner map of an element; 0: there is none. */
@@ -251,7 +255,7 @@ static void storm(u32 type)
  * One change, killed after so many instructions. False when it came to its end before. A system
  * call counts as one.
  */
-static bool killed_after(u32 steps, int outer, u32 value)
+static bool killed_after(u32 steps, int outer, int inner)
 {
 	const pid_t pid = fork();
 	int status;
@@ -260,7 +264,7 @@ static bool killed_after(u32 steps, int outer, u32 value)
 		if (ptrace(PTRACE_TRACEME, 0, 0, 0))
 			_exit(77);
 		raise(SIGSTOP);
-		_exit(change(outer, 3, value) != 0);
+		_exit(put(outer, 3, inner) != 0);
 	}
 	CHECK(waitpid(pid, &status, 0) == pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
@@ -281,11 +285,13 @@ static bool killed_after(u32 steps, int outer, u32 value)
 static void dies_everywhere(int outer, u32 before, u32 after)
 {
 	for (u32 steps = 100, killed = 1; killed; steps += STRIDE) {
+		int inner = after ? make_inner(after) : -1;
 		u32 value;
 
 		CHECK(change(outer, 3, before) == 0);
 		CHECK(references(outer) == 1 + !!before);
-		killed = killed_after(steps, outer, after);
+		killed = killed_after(steps, outer, inner);if(getenv("V")&&!killed)fprintf(stderr,"steps %u\n",steps);
+		close(inner);
 		value = value_in(outer, 3);
 		CHECK(killed ? value == before || value == after : value == after);
 	}
