@@ -281,7 +281,7 @@ struct lock *lock_of_process(void)
 	return &process_page()->lock;
 }
 
-bool thread_is_alive(u32 tid)
+enum thread_state thread_state(u32 tid)
 {
 	char path[32], stat[128];
 	const char *state;
@@ -289,16 +289,20 @@ bool thread_is_alive(u32 tid)
 	int fd;
 
 	if (SYSCALL(SYS_tkill, tid, 0) == -ESRCH)
-		return false;
+		return THREAD_GONE;
 	snprintf(path, sizeof(path), "/proc/%u/stat", tid);
 	fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
-		return true;
+		return THREAD_RUNS;
 	len = sys_read(fd, stat, sizeof(stat) - 1);
 	sys_close(fd);
 	if (len <= 0)
-		return len != -ESRCH;
+		return len == -ESRCH ? THREAD_GONE : THREAD_RUNS;
 	stat[len] = 0;
 	state = strrchr(stat, ')'); /* the name may contain anything */
-	return !state || len - (state - stat) < 3 || !strchr("ZXx", state[2]);
+	if (!state || len - (state - stat) < 3)
+		return THREAD_RUNS;
+	if (strchr("ZXx", state[2]))
+		return THREAD_GONE;
+	return strchr("Tt", state[2]) ? THREAD_STOPPED : THREAD_RUNS;
 }

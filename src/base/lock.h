@@ -37,7 +37,13 @@ struct lock *lock_of_process(void);
 u32 thread_namespace(void);
 /* This thread's id, cached; right again in a forked child. */
 u32 thread_id(void);
-/* True unless the thread has certainly ended (zombies have). Reads /proc. */
-bool thread_is_alive(u32 tid);
+/* Reads /proc. THREAD_GONE: certainly ended (zombies have). THREAD_STOPPED: by a signal, a tracer. */
+enum thread_state { THREAD_GONE, THREAD_STOPPED, THREAD_RUNS };
+enum thread_state thread_state(u32 tid);
+
+static inline bool thread_is_alive(u32 tid)
+{
+	return thread_state(tid) != THREAD_GONE;
+}
 
 #endif

@@ -108,7 +108,7 @@ static int map_fdinfo(const struct map *map, char *text, size_t size)
 
 static int prog_fdinfo(const struct prog *prog, char *text, size_t size)
 {
-	const struct prog_header *h = prog->header;
+	const struct prog_header *h = &prog->checked;
 	int at = snprintf(text, size, "prog_type:\t%u\nprog_jited:\t0\nprog_tag:\t", h->type);
 
 	for (size_t i = 0; i < sizeof(h->tag); i++)

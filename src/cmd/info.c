@@ -97,7 +97,7 @@ static int put_per_subprog(const struct prog *prog, struct bpf_prog_info *info)
 	int err = zeros && tags ? 0 : -ENOMEM;
 
 	for (u32 i = 0; !err && i < nr; i++)
-		memcpy(tags[i], prog->header->tag, sizeof(tags[i]));
+		memcpy(tags[i], prog->checked.tag, sizeof(tags[i]));
 	if (!err)
 		err = put_array(info->jited_ksyms, &info->nr_jited_ksyms, zeros, nr, sizeof(u64));
 	if (!err)
@@ -112,14 +112,14 @@ static int put_per_subprog(const struct prog *prog, struct bpf_prog_info *info)
 
 static int put_arrays(const struct prog *prog, struct bpf_prog_info *info)
 {
-	const struct prog_header *h = prog->header;
-	const u8 *at = (const u8 *)h;
+	const struct prog_header *h = &prog->checked;
+	const u8 *at = (const u8 *)prog->header;
 	int err;
 
 	err = put_array(info->xlated_prog_insns, &info->xlated_prog_len, at + h->insns_at,
 			h->insn_cnt * (u32)sizeof(struct bpf_insn), 1);
 	if (!err)
-		err = put_array(info->map_ids, &info->nr_map_ids, at + h->map_ids_at, h->nr_maps,
+		err = put_array(info->map_ids, &info->nr_map_ids, at + h->map_ids_at, prog_map_count(prog),
 				sizeof(u32));
 	if (!err)
 		err = put_array(info->func_info, &info->nr_func_info, at + h->func_info_at,
@@ -133,7 +133,7 @@ static int put_arrays(const struct prog *prog, struct bpf_prog_info *info)
 int prog_object_info(struct object *object, u64 user, u32 *len)
 {
 	const struct prog *prog = prog_of(object);
-	const struct prog_header *h = prog->header;
+	const struct prog_header *h = &prog->checked;
 	struct bpf_prog_info info = {0};
 	u32 room = MIN(*len, (u32)sizeof(info));
 	int err;
@@ -160,8 +160,8 @@ int prog_object_info(struct object *object, u64 user, u32 *len)
 	info.line_info_rec_size = sizeof(struct bpf_line_info);
 	info.jited_line_info_rec_size = sizeof(u64);
 	info.nr_jited_line_info = 0;
-	info.run_time_ns = h->run_time_ns;
-	info.run_cnt = h->run_cnt;
+	info.run_time_ns = prog->header->run_time_ns;
+	info.run_cnt = prog->header->run_cnt;
 	info.recursion_misses = 0;
 	info.verified_insns = h->verified_insns;
 	info.attach_btf_id = h->attach_btf_id;

@@ -114,7 +114,7 @@ struct in_dir {
 static bool remove_entry(const char *name, void *arg)
 {
 	const struct in_dir *in = arg;
-	char path[OBJECT_NAME_BYTES + NAME_MAX + 8];
+	char path[2 * NAME_MAX + 16];
 
 	snprintf(path, sizeof(path), "%s/%s", in->path, name);
 	sys_unlinkat(in->dir, path, 0);
@@ -284,30 +284,44 @@ int object_next_id(enum object_kind kind, u32 start, u32 *next)
 	return err;
 }
 
-static int open_id_locked(const char *name, enum object_access access)
+/* The name says one thing; a file that somebody else put there may be another. */
+static bool is_object(int fd, enum object_kind kind, u32 id)
 {
-	const int dir = realm_dir();
+	struct region_stamp stamp;
+
+	return !region_read_stamp(fd, &stamp) && stamp.kind == (u32)kind && stamp.id == id;
+}
+
+static int open_id_locked(enum object_kind kind, u32 id, enum object_access access)
+{
+	char name[OBJECT_NAME_BYTES];
+	int fd, dir = realm_dir();
 
 	if (dir < 0)
 		return dir;
-	return is_live(dir, name) ? object_open_named(name, access) : -ENOENT;
+	snprintf(name, sizeof(name), "%s.%u", object_type_of(kind)->name, id);
+	if (!is_live(dir, name))
+		return -ENOENT;
+	fd = object_open_named(name, access);
+	if (fd < 0 || is_object(fd, kind, id))
+		return fd;
+	sys_close(fd);
+	return -ENOENT;
 }
 
 int object_open_id(enum object_kind kind, u32 id, enum object_access access)
 {
 	int lock, fd = realm_open();
-	char name[OBJECT_NAME_BYTES];
 	u64 signals;
 
 	if (fd)
 		return fd;
 	if (!object_type_of(kind))
 		return -ENOENT;
-	snprintf(name, sizeof(name), "%s.%u", object_type_of(kind)->name, id);
 	signals = signals_block();
 	fd = lock = realm_lock(true);
 	if (lock >= 0) {
-		fd = open_id_locked(name, access);
+		fd = open_id_locked(kind, id, access);
 		realm_unlock(lock);
 	}
 	signals_restore(signals);

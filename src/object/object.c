@@ -764,8 +764,8 @@ static int take_id(struct object *object)
 	return 0;
 }
 
-int object_publish(struct object *object, struct object *const *refs, unsigned nr_refs,
-		   enum object_access access)
+static int publish_under_next_id(struct object *object, struct object *const *refs,
+				 unsigned nr_refs, enum object_access access)
 {
 	struct object *winner;
 	u64 identity;
@@ -800,6 +800,18 @@ detach:
 no_id:
 	object->id = 0;
 	return err;
+}
+
+/* Whatever has the name of an id that was never given out: the next one will do. */
+int object_publish(struct object *object, struct object *const *refs, unsigned nr_refs,
+		   enum object_access access)
+{
+	int fd;
+
+	do
+		fd = publish_under_next_id(object, refs, nr_refs, access);
+	while (fd == -EEXIST);
+	return fd;
 }
 
 int object_ref_add(struct object *holder, struct object *target, u32 slot)

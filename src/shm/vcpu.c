@@ -202,22 +202,25 @@ static bool take_any(struct vcpu_table *table, u32 *slot)
 	return false;
 }
 
-/* A thread of our own id that is not us is a dead predecessor. */
-static bool owner_is_dead(u64 word)
+/*
+ * A thread of our own id that is not us is a dead predecessor. One that was stopped in the middle of
+ * a run loses its slot too: when it goes on, it shares the number for the rest of that run.
+ */
+static bool owner_is_out(u64 word)
 {
 	const struct vcpu_slot owner = slot_of(word), ours = slot_of(self.owner);
 
 	return owner.namespace == ours.namespace &&
-	       (owner.owner == ours.owner || !thread_is_alive(owner.owner));
+	       (owner.owner == ours.owner || thread_state(owner.owner) != THREAD_RUNS);
 }
 
-static bool take_dead(struct vcpu_table *table, u32 *slot)
+static bool take_from_absent(struct vcpu_table *table, u32 *slot)
 {
 	u64 word;
 
 	for (u32 i = 0; i < vcpu_possible(); i++) {
 		word = load_acquire(slot_word(table, i));
-		if (word && owner_is_dead(word) &&
+		if (word && owner_is_out(word) &&
 		    atomic_cas(slot_word(table, i), &word, self.owner)) {
 			*slot = i;
 			return true;
@@ -227,9 +230,9 @@ static bool take_dead(struct vcpu_table *table, u32 *slot)
 }
 
 /*
- * All slots are taken: gives way, then sleeps, and now and then looks for owners that died. Of
- * owners in other pid namespaces nothing is known; the one on our first choice is displaced when
- * it sat there for FOREIGN_NS.
+ * All slots are taken: gives way, then sleeps, and now and then looks for owners that died or were
+ * stopped. Of owners in other pid namespaces nothing is known; the one on our first choice is
+ * displaced when it sat there for FOREIGN_NS.
  */
 static cold u32 wait_for_slot(struct vcpu_table *table, u32 first)
 {
@@ -253,7 +256,7 @@ static cold u32 wait_for_slot(struct vcpu_table *table, u32 first)
 		    atomic_cas(slot_word(table, first), &word, self.owner))
 			return first;
 		if (now - judged > JUDGE_NS) {
-			if (take_dead(table, &slot))
+			if (take_from_absent(table, &slot))
 				return slot;
 			judged = now_ns();
 		}

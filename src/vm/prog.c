@@ -154,27 +154,37 @@ static const void *file_array(const struct prog *prog, u32 at, u64 count, u64 si
 	return (const u8 *)prog->header + at;
 }
 
+static u32 map_ids_room(const struct prog *prog)
+{
+	const struct prog_header *h = &prog->checked;
+
+	return (h->subprogs_at - h->map_ids_at) / (u32)sizeof(u32);
+}
+
+u32 prog_map_count(const struct prog *prog)
+{
+	return MIN(load_acquire(&prog->header->nr_maps), map_ids_room(prog));
+}
+
 /*
  * Two atomic steps, so that a process may die between them: a free entry gets the id, then the
  * count grows. Whoever finds an entry taken but not counted counts it.
  */
 static int append_map_id(struct prog *prog, u32 id)
 {
-	struct prog_header *header = prog->header;
-	u32 *ids = (u32 *)((u8 *)header + header->map_ids_at);
+	u32 *ids = (u32 *)((u8 *)prog->header + prog->checked.map_ids_at);
 
 	for (;;) {
-		u32 count = load_acquire(&header->nr_maps), free_entry = 0;
+		u32 count = prog_map_count(prog), free_entry = 0;
 		bool done;
 
-		if (!file_array(prog, header->map_ids_at, (u64)count + 1, sizeof(u32)) ||
-		    (u64)header->map_ids_at + (count + 1) * sizeof(u32) > header->subprogs_at)
+		if (count == map_ids_room(prog))
 			return -ENOMEM;
 		for (u32 i = 0; i < count; i++)
-			if (ids[i] == id)
+			if (load_relaxed(&ids[i]) == id)
 				return 0;
 		done = atomic_cas(&ids[count], &free_entry, id);
-		atomic_cas(&header->nr_maps, &count, count + 1);
+		atomic_cas(&prog->header->nr_maps, &count, count + 1);
 		if (done)
 			return 0;
 	}
@@ -189,17 +199,18 @@ int prog_bind_map(struct prog *prog, struct map *map)
 
 static bool info_is_inside(const struct prog *prog)
 {
-	const struct prog_header *h = prog->header;
+	const struct prog_header *h = &prog->checked;
 
-	return h->func_info_rec_size <= PAGE_BYTES && h->line_info_rec_size <= PAGE_BYTES &&
+	return h->map_ids_at <= h->subprogs_at && file_array(prog, h->subprogs_at, 0, 1) &&
+	       h->func_info_rec_size <= PAGE_BYTES && h->line_info_rec_size <= PAGE_BYTES &&
 	       file_array(prog, h->func_info_at, h->nr_func_info, h->func_info_rec_size) &&
 	       file_array(prog, h->line_info_at, h->nr_line_info, h->line_info_rec_size);
 }
 
 static int attach_subprogs(struct prog *prog)
 {
-	u32 count = prog->header->nr_subprogs;
-	const u32 *from = file_array(prog, prog->header->subprogs_at, count, sizeof(u32));
+	u32 count = prog->checked.nr_subprogs;
+	const u32 *from = file_array(prog, prog->checked.subprogs_at, count, sizeof(u32));
 
 	if (!from || !count || count > PROG_MAX_SUBPROGS)
 		return -EINVAL;
@@ -218,8 +229,8 @@ static int attach_subprogs(struct prog *prog)
 
 static int attach_maps(struct prog *prog)
 {
-	u32 count = prog->header->nr_maps;
-	const u32 *ids = file_array(prog, prog->header->map_ids_at, count, sizeof(u32));
+	u32 count = prog->checked.nr_maps;
+	const u32 *ids = file_array(prog, prog->checked.map_ids_at, count, sizeof(u32));
 
 	if (!ids)
 		return -EINVAL;
@@ -290,11 +301,11 @@ static int resolve_imm64(struct prog *prog, u32 i, u32 insn_cnt)
 
 static int attach_code(struct prog *prog)
 {
-	u32 count = prog->header->insn_cnt;
+	u32 count = prog->checked.insn_cnt;
 	const void *from;
 	int err;
 
-	from = file_array(prog, prog->header->insns_at, count, sizeof(struct bpf_insn));
+	from = file_array(prog, prog->checked.insns_at, count, sizeof(struct bpf_insn));
 	if (!from || !count || count > PROG_MAX_INSNS)
 		return -EINVAL;
 	prog->code = memory_alloc(count * sizeof(struct bpf_insn));
@@ -335,9 +346,10 @@ static int prog_attach(struct object *object)
 	if (region->size < region->data_size + sizeof(struct prog_header) + PAGE_BYTES)
 		return -EINVAL;
 	prog->header = region_control(region);
-	prog->type = prog_type_of(prog->header->type);
+	prog->checked = *prog->header;
+	prog->type = prog_type_of(prog->checked.type);
 	if (prog->type)
-		prog->type = prog_type_variant(prog->type, prog->header->expected_attach_type);
+		prog->type = prog_type_variant(prog->type, prog->checked.expected_attach_type);
 	if (!prog->type || !info_is_inside(prog))
 		return -EINVAL;
 	err = attach_maps(prog);

@@ -51,14 +51,15 @@ struct prog_header {
 struct prog {
 	struct object object; /* first */
 	const struct prog_type *type;
-	struct prog_header *header;
+	struct prog_header *header; /* live: only nr_maps and the run statistics change */
+	struct prog_header checked; /* as it was at attach; its offsets and counts are proven */
 	/*
 	 * Runnable copy. Both halves of a ld_imm64 hold a 64-bit value with src_reg 0: the constant, a
 	 * struct map * (src 1 in the file), the address of a value (src 2), or for src 4 (function)
 	 * the instruction index of the callback, kept with src_reg BPF_PSEUDO_FUNC.
 	 */
 	struct bpf_insn *code;
-	u32 insn_cnt; /* of code; the header's may not be trusted after attach */
+	u32 insn_cnt; /* of code */
 	struct map *maps[PROG_MAX_MAPS]; /* those known at load first */
 	u32 nr_maps;
 	u32 *subprogs; /* [nr_subprogs] first instruction of each, ascending; subprogs[0] = 0 */
@@ -99,5 +100,8 @@ must_check int prog_create(const struct prog_image *image);
  * before; -ENOMEM when its file has no room for a further one.
  */
 must_check int prog_bind_map(struct prog *prog, struct map *map);
+
+/* Number of ids in the file's map list now, bound ones included, within its room. */
+u32 prog_map_count(const struct prog *prog);
 
 #endif

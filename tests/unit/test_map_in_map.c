@@ -28,8 +28,8 @@
 
 #define KEYS 8
 #define WORKERS 2
-#define KILLS 250 /* of each type, at random */
-#define STRIDE 61 /* instructions between two deaths */
+#define KILLS 500 /* of each type, at random */
+#define POOL 16
 
 /* What a worker is about to make of an element, and what it has made of it: value or 0. */
 static struct {
@@ -203,15 +203,22 @@ static void check_empties(int outer)
 	CHECK(maps_in_realm() == 1);
 }
 
-/* Each worker has its keys. */
-static void work(int outer, u32 worker, u32 seed)
+/*
+ * Each worker has its keys. Most maps come from the pool, where the value of each is its place, so
+ * that most deaths meet a change of the outer map; some are new, and nobody else has them.
+ */
+static void work(int outer, const int pool[POOL], u32 worker, u32 seed)
 {
-	for (u32 value = seed * 100000 + 1;; value++) {
-		u32 key = (value * 2654435761u >> 16) % (KEYS / WORKERS) * WORKERS + worker;
-		u32 next = value % 4 ? value : 0;
+	for (u32 value = seed * 100000 + POOL;; value++) {
+		const u32 bits = value * 2654435761u >> 16;
+		const u32 key = bits % (KEYS / WORKERS) * WORKERS + worker;
+		const u32 place = bits / 16 % (2 * POOL);
+		const u32 next = bits % 32 == 5 ? value : place < POOL ? place : 0;
+		int err;
 
 		record->wanted[key] = next;
-		if (change(outer, key, next))
+		err = next && next < POOL ? put(outer, key, pool[next]) : change(outer, key, next);
+		if (err)
 			_exit(1);
 		record->made[key] = next;
 	}
@@ -229,15 +236,17 @@ static void check_elements(int outer)
 
 static void storm(u32 type)
 {
-	int outer = make_outer(type), status;
+	int outer = make_outer(type), pool[POOL], status;
 	unsigned random = 1;
 	pid_t pids[WORKERS];
 
+	for (u32 i = 0; i < POOL; i++)
+		pool[i] = make_inner(i);
 	for (u32 i = 0; i < KILLS / WORKERS; i++) {
 		for (u32 n = 0; n < WORKERS; n++) {
 			pids[n] = fork();
 			if (!pids[n])
-				work(outer, n, i + 1);
+				work(outer, pool, n, i + 1);
 		}
 		for (u32 n = 0; n < WORKERS; n++) {
 			random = random * 1103515245 + 12345;
@@ -248,14 +257,35 @@ static void storm(u32 type)
 		check_elements(outer);
 	}
 	CHECK(map_behind(outer)->ops->is_valid(map_behind(outer)));
+	for (u32 i = 0; i < POOL; i++)
+		close(pool[i]);
 	check_empties(outer);
 }
 
+/* Where a change is killed: at every stop, of which TEST_STRIDE=n makes one of n instructions. */
+static u32 stride(void)
+{
+	const char *text = getenv("TEST_STRIDE");
+
+	return text ? (u32)atoi(text) : 0;
+}
+
+static bool stop_again(pid_t pid, int *status)
+{
+	const u32 steps = stride();
+
+	for (u32 i = 0; i < MAX(steps, 1) && WIFSTOPPED(*status); i++) {
+		CHECK(ptrace(steps ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, pid, 0, 0) == 0);
+		CHECK(waitpid(pid, status, 0) == pid);
+	}
+	return WIFSTOPPED(*status);
+}
+
 /*
- * One change, killed after so many instructions. False when it came to its end before. A system
- * call counts as one.
+ * One change, killed where it stops that often: before and behind a system call. False when it came
+ * to its end before.
  */
-static bool killed_after(u32 steps, int outer, int inner)
+static bool killed_at(u32 stops, int outer, int inner)
 {
 	const pid_t pid = fork();
 	int status;
@@ -269,10 +299,8 @@ static bool killed_after(u32 steps, int outer, int inner)
 	CHECK(waitpid(pid, &status, 0) == pid);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
 		_exit(77);
-	while (steps-- && WIFSTOPPED(status)) {
-		CHECK(ptrace(PTRACE_SINGLESTEP, pid, 0, 0) == 0);
-		CHECK(waitpid(pid, &status, 0) == pid);
-	}
+	while (stops-- && stop_again(pid, &status))
+		;
 	if (WIFEXITED(status)) {
 		CHECK(WEXITSTATUS(status) == 0);
 		return false;
@@ -284,13 +312,13 @@ static bool killed_after(u32 steps, int outer, int inner)
 /* before and after are values, 0: no element. */
 static void dies_everywhere(int outer, u32 before, u32 after)
 {
-	for (u32 steps = 100, killed = 1; killed; steps += STRIDE) {
+	for (u32 stops = 1, killed = 1; killed; stops++) {
 		int inner = after ? make_inner(after) : -1;
 		u32 value;
 
 		CHECK(change(outer, 3, before) == 0);
 		CHECK(references(outer) == 1 + !!before);
-		killed = killed_after(steps, outer, inner);if(getenv("V")&&!killed)fprintf(stderr,"steps %u\n",steps);
+		killed = killed_at(stops, outer, inner);
 		close(inner);
 		value = value_in(outer, 3);
 		CHECK(killed ? value == before || value == after : value == after);

@@ -77,7 +77,7 @@ static int verb_help(int argc, char **argv)
 	return verb ? call_verb(verb, 2, args) : wrong_verb(argv[1]);
 }
 
-int main(int argc, char **argv)
+static int run_command_line(int argc, char **argv)
 {
 	const struct verb *verb;
 
@@ -95,6 +95,16 @@ int main(int argc, char **argv)
 	}
 	verb = find_verb(argv[1]);
 	return verb ? call_verb(verb, argc - 1, argv + 1) : wrong_verb(argv[1]);
+}
+
+/* What was asked for and could not be written is a failure. */
+int main(int argc, char **argv)
+{
+	int status = run_command_line(argc, argv);
+
+	if ((fflush(stdout) || ferror(stdout)) && !status)
+		status = cli_fail("cannot write the output: %s", strerror(errno));
+	return status;
 }
 
 int cli_fail(const char *fmt, ...)

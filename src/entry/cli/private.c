@@ -22,6 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define INHERITED_FD 500 /* or above: out of the way of what the command opens */
+
 /* True when the locked directory still is the one under its name: nobody took it for stale. */
 static bool still_there(int base, const char *name, int dir)
 {
@@ -115,6 +117,8 @@ int private_run(int base, char **command)
 	sigprocmask(SIG_BLOCK, &all, &old);
 	child = fork();
 	if (!child) {
+		/* The command and all its children keep the realm's lock, should we be killed. */
+		fcntl(dir, F_DUPFD, INHERITED_FD);
 		sigprocmask(SIG_SETMASK, &old, NULL);
 		_exit(exec_command(command));
 	}
