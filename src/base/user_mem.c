@@ -16,7 +16,12 @@
 #include "base/lock.h"
 #include "base/syscall.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#define PROBED_BYTES 0 /* an address may lie in the sanitizer's own memory: the kernel copies */
+#else
 #define PROBED_BYTES (4 * PAGE_BYTES)
+#endif
+
 /*
  * How much of the main thread's stack is taken for granted: far less than the gap that the kernel
  * keeps free of mappings below it, so that a stack pointer in it proves that we run on it.
@@ -134,18 +139,15 @@ static int copy_slowly(u64 user, void *ours, size_t len, bool write)
 long user_read_string(char *dst, u64 user, size_t size)
 {
 	size_t done = 0, part;
-	const char *from, *nul;
+	const char *nul;
 
 	while (done < size) {
 		part = page_part(user + done, size - done);
-		if (user + done < user || !page_is_readable(user + done))
+		if (copy_slowly(user + done, dst + done, part, false))
 			return -EFAULT;
-		/* Not one byte behind the NUL, though the page is there: it is not ours to look at. */
-		from = U64_PTR(user + done);
-		nul = memchr(from, 0, part);
-		memcpy(dst + done, from, nul ? (size_t)(nul - from) + 1 : part);
+		nul = memchr(dst + done, 0, part);
 		if (nul)
-			return (long)(done + (size_t)(nul - from));
+			return nul - dst;
 		done += part;
 	}
 	if (size)

@@ -35,7 +35,7 @@ struct element {
 };
 
 struct journal {
-	u32 busy;       /* the rest counts */
+	u32 busy; /* the rest counts */
 	u32 token;
 	u32 ids[2];     /* before and after; 0: none */
 	u32 next_token; /* a token comes again after 2^32 insertions */
@@ -454,8 +454,8 @@ static cold bool outer_is_valid(struct map *map)
 
 const struct map_ops array_of_maps_map_ops = {
 	.name = "array_of_maps",
-	.traits = MAP_OF_MAPS | MAP_BTF_REFUSED | MAP_SLEEPABLE | MAP_BATCH_LOOKUP |
-		  MAP_BATCH_UPDATE,
+	.traits =
+		MAP_OF_MAPS | MAP_BTF_REFUSED | MAP_SLEEPABLE | MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE,
 	.helpers = MAP_H_LOOKUP,
 	.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.inner_id = array_inner_id,

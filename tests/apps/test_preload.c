@@ -481,7 +481,7 @@ int main(void)
 	require_bpf();
 	if (provide_bpffs()) {
 		printf("1..0 # SKIP no bpffs can be mounted here\n");
-		return 77;
+		return 0;
 	}
 	return run_tests(tests);
 }

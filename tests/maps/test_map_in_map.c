@@ -76,9 +76,8 @@ static uint32_t get(int outer, uint32_t key)
 static uint32_t map_id(int fd)
 {
 	struct bpf_map_info info = {0};
-	union test_attr t = {.a.info = {.bpf_fd = (uint32_t)fd,
-					.info_len = sizeof(info),
-					.info = ptr64(&info)}};
+	union test_attr t = {
+		.a.info = {.bpf_fd = (uint32_t)fd, .info_len = sizeof(info), .info = ptr64(&info)}};
 
 	assert_int_equal(bpf_sys(BPF_OBJ_GET_INFO_BY_FD, &t, sizeof(t.a.info)), 0);
 	return info.id;
@@ -266,20 +265,29 @@ static void matching(void **state)
 
 static void array_elements(void **state)
 {
-	int outer = make_outer(AOM, 4), a = make_inner(1), b = make_inner(2), other = make_outer(AOM, 4);
+	int outer = make_outer(AOM, 4), a = make_inner(1), b = make_inner(2),
+	    other = make_outer(AOM, 4);
 	const struct {
 		uint32_t key;
 		uint64_t flags;
 		int value, result;
 	} cases[] = {
-		{1, BPF_NOEXIST, a, -EINVAL}, {1, BPF_EXIST, a, -EINVAL},
-		{1, BPF_F_LOCK, a, -EINVAL},  {1, 8, a, -EINVAL},
-		{4, 0, a, -E2BIG},	      {4, BPF_NOEXIST, a, -EINVAL},
-		{~0u, 0, a, -E2BIG},	      {4, 0, NO_FD, -E2BIG},
-		{1, BPF_NOEXIST, -1, -EINVAL}, {1, 0, NO_FD, -EBADF},
-		{1, 0, outer, -EINVAL},	      {1, 0, other, -EINVAL},
-		{1, 0, a, 0},		      {1, 0, b, 0},
-		{1, 0, b, 0},		      {3, 0, b, 0},
+		{1, BPF_NOEXIST, a, -EINVAL},
+		{1, BPF_EXIST, a, -EINVAL},
+		{1, BPF_F_LOCK, a, -EINVAL},
+		{1, 8, a, -EINVAL},
+		{4, 0, a, -E2BIG},
+		{4, BPF_NOEXIST, a, -EINVAL},
+		{~0u, 0, a, -E2BIG},
+		{4, 0, NO_FD, -E2BIG},
+		{1, BPF_NOEXIST, -1, -EINVAL},
+		{1, 0, NO_FD, -EBADF},
+		{1, 0, outer, -EINVAL},
+		{1, 0, other, -EINVAL},
+		{1, 0, a, 0},
+		{1, 0, b, 0},
+		{1, 0, b, 0},
+		{3, 0, b, 0},
 	};
 	uint32_t key, got = 77;
 
@@ -314,19 +322,34 @@ static void array_elements(void **state)
 
 static void hash_elements(void **state)
 {
-	int outer = make_outer(HOM, 4), a = make_inner(1), b = make_inner(2), wrong = make_outer(AOM, 1);
+	int outer = make_outer(HOM, 4), a = make_inner(1), b = make_inner(2),
+	    wrong = make_outer(AOM, 1);
 	const struct {
 		uint32_t key;
 		uint64_t flags;
 		int value, result;
 	} cases[] = {
-		{1, BPF_EXIST, a, -ENOENT}, {1, BPF_NOEXIST, a, 0}, {1, BPF_NOEXIST, a, -EEXIST},
-		{1, BPF_NOEXIST, b, -EEXIST}, {1, BPF_EXIST, b, 0}, {1, BPF_EXIST, b, 0},
-		{1, 3, a, -EINVAL}, {1, BPF_F_LOCK, a, -EINVAL}, {1, 8, a, -EINVAL},
-		{1, 3, NO_FD, -EBADF}, {2, BPF_EXIST, NO_FD, -EBADF}, {1, 0, wrong, -EINVAL},
-		{2, BPF_EXIST, wrong, -EINVAL}, {2, 0, a, 0}, {3, 0, a, 0}, {4, 0, a, 0},
-		{5, 0, a, -E2BIG}, {5, BPF_NOEXIST, a, -E2BIG}, {5, BPF_EXIST, a, -ENOENT},
-		{4, 0, b, 0}, {4, BPF_EXIST, a, 0},
+		{1, BPF_EXIST, a, -ENOENT},
+		{1, BPF_NOEXIST, a, 0},
+		{1, BPF_NOEXIST, a, -EEXIST},
+		{1, BPF_NOEXIST, b, -EEXIST},
+		{1, BPF_EXIST, b, 0},
+		{1, BPF_EXIST, b, 0},
+		{1, 3, a, -EINVAL},
+		{1, BPF_F_LOCK, a, -EINVAL},
+		{1, 8, a, -EINVAL},
+		{1, 3, NO_FD, -EBADF},
+		{2, BPF_EXIST, NO_FD, -EBADF},
+		{1, 0, wrong, -EINVAL},
+		{2, BPF_EXIST, wrong, -EINVAL},
+		{2, 0, a, 0},
+		{3, 0, a, 0},
+		{4, 0, a, 0},
+		{5, 0, a, -E2BIG},
+		{5, BPF_NOEXIST, a, -E2BIG},
+		{5, BPF_EXIST, a, -ENOENT},
+		{4, 0, b, 0},
+		{4, BPF_EXIST, a, 0},
 	};
 	uint32_t key = 1, got, count = 0, *last = NULL;
 
@@ -417,8 +440,9 @@ static void array_batches(void **state)
 	assert_int_equal(n, 4);
 	assert_int_equal(batch(BPF_MAP_DELETE_BATCH, outer, NULL, keys, values, &n, 0, 0),
 			 -ENOTSUPP);
-	assert_int_equal(batch(BPF_MAP_LOOKUP_AND_DELETE_BATCH, outer, NULL, keys, values, &n, 0, 0),
-			 -ENOTSUPP);
+	assert_int_equal(
+		batch(BPF_MAP_LOOKUP_AND_DELETE_BATCH, outer, NULL, keys, values, &n, 0, 0),
+		-ENOTSUPP);
 	assert_int_equal(unset(outer, 1), 0);
 	n = 2;
 	assert_int_equal(batch(BPF_MAP_LOOKUP_BATCH, outer, NULL, keys, values, &n, 0, 5), 0);
@@ -457,8 +481,9 @@ static void hash_batches(void **state)
 	close(inner);
 	n = 8;
 	memset(values, 0, sizeof(values));
-	assert_int_equal(batch(BPF_MAP_LOOKUP_AND_DELETE_BATCH, outer, NULL, keys, values, &n, 0, 0),
-			 -ENOENT);
+	assert_int_equal(
+		batch(BPF_MAP_LOOKUP_AND_DELETE_BATCH, outer, NULL, keys, values, &n, 0, 0),
+		-ENOENT);
 	assert_true(n == 3 && values[0] == id && values[2] == id);
 	assert_int_equal(map_next_key(outer, NULL, keys), -ENOENT);
 	assert_true(goes_away(id));
@@ -504,15 +529,19 @@ static void memlock(void **state)
 		unsigned type, key, n, flags;
 		long bytes;
 	} cases[] = {
-		{AOM, 4, 1, 0, 320},   {AOM, 4, 1000, 0, 8312},		     {HOM, 4, 10, 0, 1808},
-		{HOM, 13, 10, 0, 1888}, {HOM, 4, 10, BPF_F_NO_PREALLOC, 1152},
+		{AOM, 4, 1, 0, 320},
+		{AOM, 4, 1000, 0, 8312},
+		{HOM, 4, 10, 0, 1808},
+		{HOM, 13, 10, 0, 1888},
+		{HOM, 4, 10, BPF_F_NO_PREALLOC, 1152},
 	};
 	int inner = make_inner(0);
 
 	if (possible_cpus() != 2)
 		skip();
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		int fd = create_outer(cases[i].type, cases[i].key, 4, cases[i].n, cases[i].flags, inner);
+		int fd = create_outer(cases[i].type, cases[i].key, 4, cases[i].n, cases[i].flags,
+				      inner);
 		char path[64], line[128];
 		long bytes = 0;
 		FILE *f;
@@ -560,16 +589,20 @@ static void refused_at_load(void **state)
 		const char *name;
 		int helper;
 	} cases[] = {
-		{"map_update_elem", 2}, {"map_delete_elem", 3},	 {"map_push_elem", 87},
-		{"map_pop_elem", 88},	{"map_peek_elem", 89}, {"map_lookup_percpu_elem", 195},
+		{"map_update_elem", 2}, {"map_delete_elem", 3}, {"map_push_elem", 87},
+		{"map_pop_elem", 88},   {"map_peek_elem", 89},  {"map_lookup_percpu_elem", 195},
 	};
 	char log[4096], expected[128];
 
 	for (size_t i = 0; i < 2 * COUNT(cases); i++) {
 		int outer = make_outer(outer_types[i % 2], 2);
-		const struct bpf_insn insns[] = {KEY(-4, 0), MOV_X(R3, R2), MOV_K(R4, 0),
-						 MAP_FD(R1, outer), CALL(cases[i / 2].helper),
-						 MOV_K(R0, 0), EXIT};
+		const struct bpf_insn insns[] = {KEY(-4, 0),
+						 MOV_X(R3, R2),
+						 MOV_K(R4, 0),
+						 MAP_FD(R1, outer),
+						 CALL(cases[i / 2].helper),
+						 MOV_K(R0, 0),
+						 EXIT};
 		union test_attr t = {.a = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
 					   .insns = ptr64(insns),
 					   .insn_cnt = COUNT(insns),
@@ -644,15 +677,34 @@ static void programs_write(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		int outer = make_outer(outer_types[i], 2), a = make_inner(10), b = make_inner(20);
 		const struct bpf_insn insns[] = {
-			KEY(-4, 0), MAP_FD(R1, outer), CALL(1), J_K(JEQ, R0, 0, 26),
-			MOV_X(R1, R0), KEY(-8, 0), CALL(1), J_K(JEQ, R0, 0, 20),
+			KEY(-4, 0),
+			MAP_FD(R1, outer),
+			CALL(1),
+			J_K(JEQ, R0, 0, 26),
+			MOV_X(R1, R0),
+			KEY(-8, 0),
+			CALL(1),
+			J_K(JEQ, R0, 0, 20),
 			MOV_X(R6, R0), /* the value of a */
-			KEY(-4, 1), MAP_FD(R1, outer), CALL(1), J_K(JEQ, R0, 0, 12),
-			LD(DW, R1, R6, 0), ST_X(DW, R10, -16, R1), ST_K(DW, R6, 0, 33),
-			MOV_X(R1, R0), MOV_X(R2, R10), ALU64_K(ADD, R2, -8), MOV_X(R3, R10),
-			ALU64_K(ADD, R3, -16), MOV_K(R4, 0), CALL(2),
-			LD(DW, R0, R6, 0), EXIT,
-			MOV_K(R0, 0), EXIT, {0},
+			KEY(-4, 1),
+			MAP_FD(R1, outer),
+			CALL(1),
+			J_K(JEQ, R0, 0, 12),
+			LD(DW, R1, R6, 0),
+			ST_X(DW, R10, -16, R1),
+			ST_K(DW, R6, 0, 33),
+			MOV_X(R1, R0),
+			MOV_X(R2, R10),
+			ALU64_K(ADD, R2, -8),
+			MOV_X(R3, R10),
+			ALU64_K(ADD, R3, -16),
+			MOV_K(R4, 0),
+			CALL(2),
+			LD(DW, R0, R6, 0),
+			EXIT,
+			MOV_K(R0, 0),
+			EXIT,
+			{0},
 		};
 		uint32_t key = 0;
 		uint64_t value;
@@ -677,16 +729,31 @@ static void programs_write(void **state)
 static void programs_use_inner_types(void **state)
 {
 	int queue = map_create(BPF_MAP_TYPE_QUEUE, 0, 4, 4, 0), hash = map_create(HASH, 8, 4, 4, 0);
-	int queues = create_outer(AOM, 4, 4, 1, 0, queue), hashes = create_outer(HOM, 4, 4, 1, 0, hash);
+	int queues = create_outer(AOM, 4, 4, 1, 0, queue),
+	    hashes = create_outer(HOM, 4, 4, 1, 0, hash);
 	const struct bpf_insn push[] = {
-		KEY(-4, 0), MAP_FD(R1, queues), CALL(1), J_K(JEQ, R0, 0, 6), MOV_X(R1, R0),
-		ST_K(W, R10, -8, 77), MOV_X(R2, R10), ALU64_K(ADD, R2, -8), MOV_K(R3, 0), CALL(87),
-		EXIT, {0},
+		KEY(-4, 0),     MAP_FD(R1, queues),
+		CALL(1),        J_K(JEQ, R0, 0, 6),
+		MOV_X(R1, R0),  ST_K(W, R10, -8, 77),
+		MOV_X(R2, R10), ALU64_K(ADD, R2, -8),
+		MOV_K(R3, 0),   CALL(87),
+		EXIT,           {0},
 	};
 	const struct bpf_insn insert[] = {
-		KEY(-4, 0), MAP_FD(R1, hashes), CALL(1), J_K(JEQ, R0, 0, 8), MOV_X(R1, R0),
-		ST_K(DW, R10, -16, 5), MOV_X(R2, R10), ALU64_K(ADD, R2, -16), MOV_X(R3, R10),
-		ALU64_K(ADD, R3, -4), MOV_K(R4, BPF_NOEXIST), CALL(2), EXIT, {0},
+		KEY(-4, 0),
+		MAP_FD(R1, hashes),
+		CALL(1),
+		J_K(JEQ, R0, 0, 8),
+		MOV_X(R1, R0),
+		ST_K(DW, R10, -16, 5),
+		MOV_X(R2, R10),
+		ALU64_K(ADD, R2, -16),
+		MOV_X(R3, R10),
+		ALU64_K(ADD, R3, -4),
+		MOV_K(R4, BPF_NOEXIST),
+		CALL(2),
+		EXIT,
+		{0},
 	};
 	uint64_t key = 5;
 	uint32_t value = 0;

@@ -35,7 +35,7 @@
 static struct {
 	u32 wanted[KEYS];
 	u32 made[KEYS];
-} *record;
+} * record;
 
 static char base[64];
 
@@ -61,12 +61,12 @@ static int tear_down(void **state)
 	return nftw(base, remove_path, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-#define CHECK(condition)                                                                          \
-	do {                                                                                      \
-		if (!(condition)) {                                                               \
-			fprintf(stderr, "# %s:%d: %s\n", __FILE__, __LINE__, #condition);         \
-			_exit(1);                                                                 \
-		}                                                                                 \
+#define CHECK(condition)                                                                  \
+	do {                                                                              \
+		if (!(condition)) {                                                       \
+			fprintf(stderr, "# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
+			_exit(1);                                                         \
+		}                                                                         \
 	} while (0)
 
 /* The realm of a process is chosen once: every case has a process. */
@@ -177,7 +177,8 @@ static u32 references(int outer)
 	u32 count = 0;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "%s/refs/bpf-map.%u", realm_path(), map_behind(outer)->object.id);
+	snprintf(path, sizeof(path), "%s/refs/bpf-map.%u", realm_path(),
+		 map_behind(outer)->object.id);
 	dir = opendir(path);
 	while (dir && readdir(dir))
 		count++;

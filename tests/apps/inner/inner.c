@@ -158,11 +158,8 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_initialised),
-		CASE(test_array_of_arrays),
-		CASE(test_hash_of_hashes),
-		CASE(test_exchange),
-		CASE(test_reuse),
+		CASE(test_initialised), CASE(test_array_of_arrays), CASE(test_hash_of_hashes),
+		CASE(test_exchange),    CASE(test_reuse),
 	};
 
 	require_bpf();
