@@ -19,6 +19,38 @@ struct btf {
 	u32 strings_len;
 };
 
+#define BTF_FIELDS_MAX 11 /* in one value or struct, nested ones included */
+
+/* What members of a struct may mean to the kernel. */
+enum btf_field_kind {
+	FIELD_NONE,
+	FIELD_SPIN_LOCK,
+	FIELD_RES_SPIN_LOCK,
+	FIELD_LIST_HEAD,
+	FIELD_LIST_NODE,
+	FIELD_RB_ROOT,
+	FIELD_RB_NODE,
+	FIELD_REFCOUNT,
+	FIELD_TIMER,
+	FIELD_WQ,
+	FIELD_TASK_WORK,
+	FIELD_KPTR,
+	NR_FIELD_KINDS,
+};
+
+#define BTF_FIELD_BIT(kind) (1u << (kind))
+
+struct btf_field {
+	u16 kind, size;
+	u32 offset;
+};
+
+/* By ascending offset, none overlapping another. */
+struct btf_fields {
+	u32 count;
+	struct btf_field list[BTF_FIELDS_MAX];
+};
+
 /*
  * Checks raw BTF as the kernel's BTF_LOAD does and fills *btf, which points into data. log may be
  * NULL. 0, or the kernel's errno: -EINVAL for most faults, -ENOTSUPP (version, flags, encoding),
@@ -41,6 +73,11 @@ const char *btf_name(const struct btf *btf, u32 offset);
 const struct btf_type *btf_resolve(const struct btf *btf, u32 id);
 /* Size in bytes of a complete type after resolving; -EINVAL when it has none. */
 s64 btf_size(const struct btf *btf, u32 id);
+/*
+ * The special fields of a map's values, of a type with this size. A value in which they cannot work
+ * (two timers, one that is misaligned) has none, as in the kernel. 0 or -ENOMEM.
+ */
+must_check int btf_value_fields(const struct btf *btf, u32 id, u32 size, struct btf_fields *fields);
 /* True for a 32-bit plain integer without bit offset, the key of array types. */
 bool btf_is_int32(const struct btf *btf, u32 id);
 

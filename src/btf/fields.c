@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * fields.c: members of structs that mean something to the kernel: locks, lists, trees, reference
- * counts, and pointers to kernel objects. Refuses structs in which they cannot work. Runs on BTF
- * whose types have been checked and resolved; writes no log, as the kernel does not here.
+ * counts, timers, and pointers to kernel objects. Refuses structs in which they cannot work, and
+ * finds those of a map's values. Runs on BTF whose types have been checked and resolved; writes no
+ * log, as the kernel does not here.
  *
- * A struct is looked at when a direct member of it has a special type. Two things the kernel
- * knows and we cannot: whether a pointer's target is a kernel type, and whether that type has a
- * destructor. Such pointers pass.
+ * BTF_LOAD looks at a struct when a direct member of it has a special type, and there timers and
+ * their like are plain data. Two things the kernel knows and we cannot: whether a pointer's target
+ * is a kernel type, and whether that type has a destructor. Such pointers pass.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,25 +15,15 @@
 #include "base/memory.h"
 #include "btf/check.h"
 
-#define FIELDS_MAX 11 /* in one struct, nested ones included */
-
-enum field_kind {
-	FIELD_NONE,
-	FIELD_SPIN_LOCK,
-	FIELD_RES_SPIN_LOCK,
-	FIELD_LIST_HEAD,
-	FIELD_LIST_NODE,
-	FIELD_RB_ROOT,
-	FIELD_RB_NODE,
-	FIELD_REFCOUNT,
-	FIELD_KPTR,
-};
-
-#define BIT(kind) (1u << (kind))
+#define BIT(kind) BTF_FIELD_BIT(kind)
 #define LOCKS (BIT(FIELD_SPIN_LOCK) | BIT(FIELD_RES_SPIN_LOCK))
 #define ROOTS (BIT(FIELD_LIST_HEAD) | BIT(FIELD_RB_ROOT))
 #define NODES (BIT(FIELD_LIST_NODE) | BIT(FIELD_RB_NODE))
+#define TASKS (BIT(FIELD_TIMER) | BIT(FIELD_WQ) | BIT(FIELD_TASK_WORK))
+#define UNIQUE (LOCKS | TASKS)
 #define REPEATABLE (ROOTS | BIT(FIELD_KPTR)) /* may be elements of an array */
+#define IN_STRUCTS (LOCKS | ROOTS | NODES | BIT(FIELD_REFCOUNT) | BIT(FIELD_KPTR))
+#define IN_VALUES (LOCKS | ROOTS | TASKS | BIT(FIELD_REFCOUNT) | BIT(FIELD_KPTR))
 
 static const struct {
 	const char *name;
@@ -45,11 +36,14 @@ static const struct {
 	[FIELD_RB_ROOT] = {"bpf_rb_root", 16, 8},
 	[FIELD_RB_NODE] = {"bpf_rb_node", 32, 8},
 	[FIELD_REFCOUNT] = {"bpf_refcount", 4, 4},
+	[FIELD_TIMER] = {"bpf_timer", 16, 8},
+	[FIELD_WQ] = {"bpf_wq", 16, 8},
+	[FIELD_TASK_WORK] = {"bpf_task_work", 8, 8},
 	[FIELD_KPTR] = {"", 8, 8},
 };
 
 struct field {
-	enum field_kind kind;
+	enum btf_field_kind kind;
 	u32 offset;
 	u32 node_struct;       /* of a root: what it holds, */
 	const char *node_name; /* and by which member */
@@ -61,9 +55,10 @@ struct field {
  */
 struct fields {
 	const struct btf *btf;
+	u32 kinds; /* looked for, one bit each */
 	u8 *barren;
 	u32 deepest; /* level reached */
-	struct field list[FIELDS_MAX];
+	struct field list[BTF_FIELDS_MAX];
 	u32 count;
 };
 
@@ -112,12 +107,12 @@ static int is_kptr(const struct btf *btf, const struct btf_type *t)
 }
 
 /* The name decides, also of a type that then turns out not to be the struct of that name. */
-static enum field_kind field_kind(const struct btf *btf, const struct btf_type *t)
+static enum btf_field_kind field_kind(const struct fields *found, const struct btf_type *t)
 {
-	const char *name = name_of(btf, t);
+	const char *name = name_of(found->btf, t);
 
 	for (u32 i = FIELD_SPIN_LOCK; i < FIELD_KPTR; i++)
-		if (!strcmp(name, rows[i].name))
+		if (found->kinds & BIT(i) && !strcmp(name, rows[i].name))
 			return i;
 	return is_kind(t, BTF_KIND_STRUCT) ? FIELD_NONE : FIELD_KPTR;
 }
@@ -188,7 +183,7 @@ static int repeat_fields(struct fields *found, u32 first, u32 times, u32 stride)
 	for (u32 i = first; i < found->count; i++)
 		if (!(BIT(found->list[i].kind) & REPEATABLE))
 			return -EINVAL;
-	if ((u64)count * times > FIELDS_MAX - first)
+	if ((u64)count * times > BTF_FIELDS_MAX - first)
 		return -E2BIG;
 	for (u32 i = first + count; i < first + count * times; i++) {
 		found->list[i] = found->list[i - count];
@@ -200,12 +195,19 @@ static int repeat_fields(struct fields *found, u32 first, u32 times, u32 stride)
 
 static int find_fields(struct fields *found, u32 id, u32 offset, u32 level);
 
-/* Member index of struct id. seen: kinds of lock met before in this struct. */
-static int find_in_member(struct fields *found, u32 id, u32 index, u32 offset, u32 level, u32 *seen)
+/* A member of a struct, or a variable in a section. */
+struct member {
+	u32 owner, index, type;
+	u32 offset; /* in its owner */
+	u32 size;   /* that a field must have; 0: any */
+};
+
+/* The owner lies at offset. seen: kinds met before in it that it may have only one of. */
+static int find_in_member(struct fields *found, const struct member *member, u32 offset, u32 level,
+			  u32 *seen)
 {
 	const struct btf *btf = found->btf;
-	const struct btf_member *member = members_of(btf->types[id]) + index;
-	struct field field = {.offset = offset + bit_offset(btf->types[id], member) / 8};
+	struct field field = {.offset = offset + member->offset};
 	u32 type = member->type, times = 1, first = found->count, depth;
 	const struct btf_type *t = btf->types[type];
 	int err;
@@ -219,20 +221,21 @@ static int find_in_member(struct fields *found, u32 id, u32 index, u32 offset, u
 		return -E2BIG;
 	if (!times)
 		return 0;
-	field.kind = field_kind(btf, t);
+	field.kind = field_kind(found, t);
 	if (field.kind == FIELD_NONE) {
 		err = find_fields(found, type, field.offset, level + 1);
 		return err ? err : repeat_fields(found, first, times, t->size);
 	}
-	if (*seen & LOCKS & BIT(field.kind))
+	if (*seen & UNIQUE & BIT(field.kind))
 		return -E2BIG;
 	*seen |= BIT(field.kind);
-	if ((field.offset - offset) % rows[field.kind].align)
+	if ((member->size && member->size != rows[field.kind].size * times) ||
+	    member->offset % rows[field.kind].align)
 		return 0;
-	err = find_field(btf, id, index, t, &field);
+	err = find_field(btf, member->owner, member->index, t, &field);
 	if (err <= 0)
 		return err;
-	if (found->count == FIELDS_MAX)
+	if (found->count == BTF_FIELDS_MAX)
 		return -E2BIG;
 	found->list[found->count++] = field;
 	return repeat_fields(found, first, times, rows[field.kind].size);
@@ -254,7 +257,10 @@ static int find_fields(struct fields *found, u32 id, u32 offset, u32 level)
 	for (u32 i = 0; !err && i < BTF_INFO_VLEN(t->info); i++) {
 		if (bit_offset(t, members_of(t) + i) % 8)
 			return -EINVAL;
-		err = find_in_member(found, id, i, offset, level, &seen);
+		err = find_in_member(found,
+				     &(struct member){id, i, members_of(t)[i].type,
+						      bit_offset(t, members_of(t) + i) / 8, 0},
+				     offset, level, &seen);
 	}
 	if (!err && found->count == first)
 		found->barren[id] = (u8)(found->deepest - level + 1);
@@ -285,39 +291,44 @@ static int check_root(const struct btf *btf, const struct field *root)
 	return found ? 0 : -ENOENT;
 }
 
-/* Fills *mask with the kinds of field in a struct that has special members. */
-static int check_struct_fields(const struct btf *btf, u32 id, u32 *mask, u8 *barren)
+/* What has been found must fit together. Fills *mask with the kinds. */
+static int check_found(const struct fields *found, u32 *mask)
 {
-	struct fields found = {.btf = btf, .barren = barren};
 	u32 end = 0;
 	int err;
 
-	err = find_fields(&found, id, 0, 0);
-	if (err)
-		return err;
-	for (u32 i = 0; i < found.count; i++) {
-		const struct field *field = &found.list[i];
+	for (u32 i = 0; i < found->count; i++) {
+		const struct field *field = &found->list[i];
 
 		if (field->offset < end)
 			return -EEXIST;
 		end = field->offset + rows[field->kind].size;
 		*mask |= BIT(field->kind);
-		err = BIT(field->kind) & ROOTS ? check_root(btf, field) : 0;
+		err = BIT(field->kind) & ROOTS ? check_root(found->btf, field) : 0;
 		if (err)
 			return err;
 	}
-	if (!found.count)
-		return -EFAULT;
 	if ((*mask & LOCKS) == LOCKS || (*mask & ROOTS && !(*mask & LOCKS)) ||
 	    ((*mask & NODES) == NODES && !(*mask & BIT(FIELD_REFCOUNT))))
 		return -EINVAL;
 	return 0;
 }
 
+/* A struct that has special members. */
+static int check_struct_fields(const struct btf *btf, u32 id, u32 *mask, u8 *barren)
+{
+	struct fields found = {.btf = btf, .kinds = IN_STRUCTS, .barren = barren};
+	int err = find_fields(&found, id, 0, 0);
+
+	if (!err && !found.count)
+		err = -EFAULT;
+	return err ? err : check_found(&found, mask);
+}
+
 /* What a root holds must be known, and what is itself held may not hold a further holder. */
 static int check_ownership(const struct btf *btf, u32 id, const u32 *masks, u8 *barren)
 {
-	struct fields found = {.btf = btf, .barren = barren};
+	struct fields found = {.btf = btf, .kinds = IN_STRUCTS, .barren = barren};
 	int err;
 
 	if (!(masks[id] & ROOTS))
@@ -340,9 +351,9 @@ static bool mark_special(const struct btf *btf, u8 *special)
 	bool any = false;
 
 	for (u32 i = FIELD_SPIN_LOCK; i < FIELD_KPTR; i++) {
-		u32 id = i == FIELD_RES_SPIN_LOCK
-				 ? 0
-				 : find_struct(btf, rows[i].name, strlen(rows[i].name));
+		u32 id = BIT(i) & IN_STRUCTS & ~BIT(FIELD_RES_SPIN_LOCK)
+				 ? find_struct(btf, rows[i].name, strlen(rows[i].name))
+				 : 0;
 
 		special[id] = id != 0;
 		any |= id != 0;
@@ -390,4 +401,60 @@ int check_fields(const struct btf *btf)
 	memory_free(barren);
 	memory_free(masks);
 	return err;
+}
+
+/* The variables of a section are what the members of a struct are. */
+static int find_in_section(struct fields *found, u32 id)
+{
+	const struct btf_type *t = found->btf->types[id];
+	const struct btf_var_secinfo *vars = (const void *)(t + 1);
+	u32 seen = 0;
+	int err = 0;
+
+	for (u32 i = 0; !err && i < BTF_INFO_VLEN(t->info); i++)
+		err = find_in_member(found,
+				     &(struct member){id, i, found->btf->types[vars[i].type]->type,
+						      vars[i].offset, vars[i].size},
+				     0, 0, &seen);
+	return err;
+}
+
+static int find_in_value(struct fields *found, const struct btf_type *t, u32 size)
+{
+	u32 id = 0, mask = 0;
+	int err;
+
+	while (found->btf->types[id] != t)
+		id++;
+	err = is_kind(t, BTF_KIND_STRUCT)    ? find_fields(found, id, 0, 0)
+	      : is_kind(t, BTF_KIND_DATASEC) ? find_in_section(found, id)
+					     : -EINVAL;
+	if (!err)
+		err = check_found(found, &mask);
+	for (u32 i = 0; !err && i < found->count; i++)
+		if ((u64)found->list[i].offset + rows[found->list[i].kind].size > size)
+			err = -EFAULT;
+	return err;
+}
+
+int btf_value_fields(const struct btf *btf, u32 id, u32 size, struct btf_fields *fields)
+{
+	const struct btf_type *t = btf_resolve(btf, id);
+	struct fields found = {.btf = btf, .kinds = IN_VALUES};
+
+	fields->count = 0;
+	found.barren = memory_zalloc(btf->nr_types, 1);
+	if (!found.barren)
+		return -ENOMEM;
+	if (t && !find_in_value(&found, t, size)) {
+		for (u32 i = 0; i < found.count; i++)
+			fields->list[i] = (struct btf_field){
+				.kind = (u16)found.list[i].kind,
+				.size = (u16)rows[found.list[i].kind].size,
+				.offset = found.list[i].offset,
+			};
+		fields->count = found.count;
+	}
+	memory_free(found.barren);
+	return 0;
 }
