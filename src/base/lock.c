@@ -130,13 +130,21 @@ int lock_acquire(struct lock *lock)
 	return acquire_contended(lock, thread, word);
 }
 
-/* A child forked inside the critical section comes here too, but the lock is its parent's. */
+/*
+ * A child forked inside the critical section comes here too, but the lock is its parent's. A word
+ * that somebody scribbled on stays as it is.
+ */
 void lock_release(struct lock *lock)
 {
 	struct thread *thread = thread_self();
 
-	if (unlikely(owner_of(load_relaxed(&lock->word)) != thread->tid || !thread->depth))
+	if (unlikely(!thread->depth))
 		return;
+	if (unlikely(owner_of(load_relaxed(&lock->word)) != thread->tid)) {
+		if (thread->held[thread->depth - 1].lock == lock)
+			held_pop(thread);
+		return;
+	}
 	if (unlikely(atomic_exchange(&lock->word, 0) & FUTEX_WAITERS))
 		sys_futex_wake(&lock->word, 1);
 	held_pop(thread);

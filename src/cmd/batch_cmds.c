@@ -64,7 +64,7 @@ static int batch_walk(struct call *call, struct map *map, bool with_delete)
 		err = user_read(&cursor, attr->batch.in_batch, sizeof(cursor));
 	if (err)
 		goto out;
-	end = map->ops->walk(map, &cursor, keys, values, &count, with_delete);
+	end = map_walk(map, &cursor, keys, values, &count, with_delete);
 	if (end && end != -ENOENT) {
 		err = end;
 		goto out;
@@ -88,7 +88,8 @@ out:
 static int copy_out(const union bpf_attr *attr, struct map *map, const u8 *key, void *value, u32 at)
 {
 	u32 value_size = map_user_value_size(map);
-	int err = map_copy_value(map, key, value);
+	int err = attr->batch.elem_flags & BPF_F_LOCK ? map_copy_value_locked(map, key, value)
+						      : map_copy_value(map, key, value);
 
 	if (!err)
 		err = user_write(attr->batch.keys + (u64)at * map->key_size, key, map->key_size);
@@ -154,8 +155,9 @@ static int batch_run(struct call *call, struct map *map, enum batch_kind kind)
 
 	if (!batch_is_served(map->ops, kind))
 		return -ENOTSUPP;
-	/* No flag but BPF_F_LOCK exists for elements, and no type has a lock yet. */
-	if (attr->batch.elem_flags || (attr->batch.flags && !modify && map->ops->walk))
+	if (attr->batch.elem_flags & ~(u64)BPF_F_LOCK ||
+	    map_check_lock_flag(map, attr->batch.elem_flags) ||
+	    (attr->batch.flags && !modify && map->ops->walk))
 		return -EINVAL;
 	if (!attr->batch.count)
 		return 0;

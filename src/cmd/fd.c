@@ -29,7 +29,7 @@ static int map_mmap_check(struct map *map, enum object_access access, u64 offset
 	/* First what holds for any file, then what holds for any map. */
 	if (!(access & OBJECT_READ) || (shared && prot & PROT_WRITE && !(access & OBJECT_WRITE)))
 		return -EACCES;
-	if (!map->ops->mmap_check)
+	if (!map->ops->mmap_check || map->fields.count)
 		return -ENOTSUPP;
 	if (!shared || access != OBJECT_READ_WRITE)
 		return -EINVAL;

@@ -16,14 +16,13 @@
 int map_ref_get(struct map_ref *ref, int fd, enum object_access needs)
 {
 	struct object *object;
-	enum object_access has;
 	int err;
 
-	err = object_from_fd(fd, OBJECT_MAP, &object, &has);
+	err = object_from_fd(fd, OBJECT_MAP, &object, &ref->access);
 	if (err)
 		return err;
 	ref->map = map_of(object);
-	err = map_check_access(ref->map, has, needs);
+	err = map_check_access(ref->map, ref->access, needs);
 	if (err)
 		object_put(object);
 	return err;
@@ -87,10 +86,9 @@ int elem_read_key(struct elem_buffer *buffer, const struct map *map, u64 user)
 	return user_read(buffer->key, user, map->key_size);
 }
 
-/* BPF_F_LOCK needs a lock in the value; no type has one yet. */
-static int check_lock_flag(u64 flags)
+int map_check_lock_flag(const struct map *map, u64 flags)
 {
-	return flags & BPF_F_LOCK ? -EINVAL : 0;
+	return flags & BPF_F_LOCK && !map_has_lock(map) ? -EINVAL : 0;
 }
 
 /*
@@ -104,7 +102,7 @@ static int elem_begin(struct map_ref *ref, struct elem_buffer *buffer, const uni
 
 	if (err)
 		return err;
-	err = check_lock_flag(lock_flags);
+	err = map_check_lock_flag(ref->map, lock_flags);
 	if (err)
 		goto put_map;
 	err = elem_buffer_init(buffer, ref->map, with_value);
@@ -147,7 +145,10 @@ static long fetch(const union bpf_attr *attr, enum object_access needs,
 
 long cmd_map_lookup_elem(struct call *call)
 {
-	return fetch(&call->attr.a, OBJECT_READ, map_copy_value);
+	const union bpf_attr *attr = &call->attr.a;
+
+	return fetch(attr, OBJECT_READ,
+		     attr->flags & BPF_F_LOCK ? map_copy_value_locked : map_copy_value);
 }
 
 long cmd_map_lookup_and_delete_elem(struct call *call)
@@ -219,11 +220,11 @@ put_map:
 long cmd_map_freeze(struct call *call)
 {
 	struct map_ref ref;
-	int err = map_ref_get(&ref, (int)call->attr.a.map_fd, OBJECT_WRITE);
+	int err = map_ref_get(&ref, (int)call->attr.a.map_fd, (enum object_access)0);
 
 	if (err)
 		return err;
-	err = map_freeze(ref.map);
+	err = map_freeze(ref.map, ref.access);
 	map_ref_put(&ref);
 	return err;
 }

@@ -11,11 +11,15 @@
 
 struct map_ref {
 	struct map *map;
+	enum object_access access; /* of the descriptor */
 };
 
 /* -EBADF, -EINVAL, or -EPERM when the descriptor or a freeze does not allow the access. */
 must_check int map_ref_get(struct map_ref *ref, int fd, enum object_access needs);
 void map_ref_put(struct map_ref *ref);
+
+/* The flag BPF_F_LOCK, among others, needs a spin lock in the values: 0 or -EINVAL. */
+must_check int map_check_lock_flag(const struct map *map, u64 flags);
 
 /* UPDATE with a value as the application lays it out: of an outer map a descriptor. */
 int map_ref_update(struct map *map, const void *key, const void *value, u64 flags);

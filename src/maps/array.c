@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 
 #include "btf/btf.h"
-#include "maps/map.h"
+#include "maps/fields.h"
 #include "maps/value.h"
 #include "shm/vcpu.h"
 
@@ -74,7 +74,7 @@ static void *percpu_array_lookup(struct map *map, const void *key)
 	return percpu_array_lookup_percpu(map, key, vcpu_current());
 }
 
-/* All elements are present. A flag for a lock counts only after those for presence. */
+/* All elements are present. The flag for the lock counts only after those for presence. */
 static inline int array_check_update(const struct map *map, u32 index, u64 flags)
 {
 	if (unlikely((flags & ~(u64)BPF_F_LOCK) > BPF_EXIST))
@@ -83,7 +83,7 @@ static inline int array_check_update(const struct map *map, u32 index, u64 flags
 		return -E2BIG;
 	if (unlikely(flags & BPF_NOEXIST))
 		return -EEXIST;
-	return unlikely(flags & BPF_F_LOCK) ? -EINVAL : 0;
+	return unlikely(flags & BPF_F_LOCK && !map_has_lock(map)) ? -EINVAL : 0;
 }
 
 static int array_update(struct map *map, const void *key, const void *value, u64 flags)
@@ -91,9 +91,12 @@ static int array_update(struct map *map, const void *key, const void *value, u64
 	u32 index = array_index(key);
 	int err = array_check_update(map, index, flags);
 
-	if (likely(!err))
-		value_write(array_value(map, index), value, map->value_size);
-	return err;
+	if (unlikely(err))
+		return err;
+	if (unlikely(flags & BPF_F_LOCK))
+		return value_write_locked(map, array_value(map, index), value);
+	fields_write(&map->fields, array_value(map, index), value, map->value_size);
+	return 0;
 }
 
 static int percpu_array_update(struct map *map, const void *key, const void *value, u64 flags)
@@ -102,7 +105,8 @@ static int percpu_array_update(struct map *map, const void *key, const void *val
 	int err = array_check_update(map, index, flags);
 
 	if (likely(!err && cpu < map->ncpus))
-		value_write(array_cpu_value(map, index, cpu), value, map->value_size);
+		fields_write(&map->fields, array_cpu_value(map, index, cpu), value,
+			     map->value_size);
 	return err;
 }
 
@@ -122,6 +126,21 @@ static int array_copy_value(struct map *map, const void *key, void *value)
 	if (index >= map->max_entries)
 		return -ENOENT;
 	value_read(value, array_value(map, index), map->value_size);
+	return 0;
+}
+
+static int array_copy_value_locked(struct map *map, const void *key, void *value)
+{
+	u32 index = array_index(key);
+	int err;
+
+	if (index >= map->max_entries)
+		return -ENOENT;
+	err = value_lock(map, array_value(map, index));
+	if (err)
+		return err;
+	value_read(value, array_value(map, index), map->value_size);
+	value_unlock(map, array_value(map, index));
 	return 0;
 }
 
@@ -145,8 +164,9 @@ static int percpu_array_update_user(struct map *map, const void *key, const void
 	if (err)
 		return err;
 	for (u32 cpu = 0; cpu < map->ncpus; cpu++)
-		value_write(array_cpu_value(map, index, cpu),
-			    (const u8 *)value + (size_t)cpu * map->value_stride, map->value_stride);
+		fields_write(&map->fields, array_cpu_value(map, index, cpu),
+			     (const u8 *)value + (size_t)cpu * map->value_stride,
+			     map->value_stride);
 	return 0;
 }
 
@@ -274,12 +294,14 @@ const struct map_ops array_map_ops = {
 		  MAP_INNER_ENTRIES | MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE,
 	.helpers = MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_FOR_EACH,
 	.create_flags = ARRAY_ACCESS_FLAGS | BPF_F_NUMA_NODE | BPF_F_MMAPABLE | BPF_F_INNER_MAP,
+	.fields = MAP_F_LOCK | MAP_F_TIMER | MAP_F_OBJECT | MAP_F_ROOT,
 	.update_flags = BPF_EXIST,
 	.lookup = array_lookup,
 	.update = array_update,
 	.delete = array_delete,
 	.value_at = array_value_at,
 	.copy_value = array_copy_value,
+	.copy_value_locked = array_copy_value_locked,
 	.update_user = array_update,
 	.get_next_key = array_get_next_key,
 	.mmap_check = array_mmap_check,
@@ -295,6 +317,7 @@ const struct map_ops percpu_array_map_ops = {
 	.helpers =
 		MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_LOOKUP_PERCPU | MAP_H_FOR_EACH,
 	.create_flags = ARRAY_ACCESS_FLAGS | BPF_F_NUMA_NODE,
+	.fields = MAP_F_OBJECT,
 	.update_flags = BPF_EXIST,
 	.lookup = percpu_array_lookup,
 	.lookup_percpu = percpu_array_lookup_percpu,

@@ -50,7 +50,7 @@
 
 #include "maps/hash.h"
 #include "base/memory.h"
-#include "maps/value.h"
+#include "maps/fields.h"
 #include "shm/vcpu.h"
 
 #define MAX_STRIPES 128
@@ -169,20 +169,22 @@ INLINE void value_fill(const struct hash *h, u32 index, const void *value, enum 
 
 	switch (fill) {
 	case FILL_VALUE:
-		value_write(element_value(h, element_at(h, index)), value, h->value_size);
+		fields_write(&h->map->fields, element_value(h, element_at(h, index)), value,
+			     h->value_size);
 		return;
 	case FILL_ALL_CPUS:
 		for (cpu = 0; cpu < h->ncpus; cpu++)
-			value_write(cpu_value(h, index, cpu),
-				    (const u8 *)value + (size_t)cpu * h->value_stride,
-				    h->value_stride);
+			fields_write(&h->map->fields, cpu_value(h, index, cpu),
+				     (const u8 *)value + (size_t)cpu * h->value_stride,
+				     h->value_stride);
 		return;
 	case FILL_THIS_CPU:
 		for (cpu = 0; is_new && cpu < h->ncpus; cpu++)
 			value_zero(cpu_value(h, index, cpu), h->value_stride);
 		cpu = vcpu_current();
 		if (likely(cpu < h->ncpus))
-			value_write(cpu_value(h, index, cpu), value, h->value_size);
+			fields_write(&h->map->fields, cpu_value(h, index, cpu), value,
+				     h->value_size);
 		return;
 	}
 }
@@ -267,10 +269,12 @@ INLINE int update_locked(struct hash *h, struct stripe *stripe, const struct tar
 	struct hit hit;
 
 	if (!find(h, target, &hit))
-		return unlikely(flags == BPF_EXIST) ? -ENOENT
-						    : insert_locked(h, stripe, target, value, fill);
-	if (unlikely(flags == BPF_NOEXIST))
+		return unlikely(flags & BPF_EXIST) ? -ENOENT
+						   : insert_locked(h, stripe, target, value, fill);
+	if (unlikely(flags & BPF_NOEXIST))
 		return -EEXIST;
+	if (unlikely(flags & BPF_F_LOCK))
+		return value_write_locked(h->map, element_value(h, hit.element), value);
 	if (fill == FILL_VALUE)
 		replace_locked(h, stripe, target, &hit, value);
 	else
@@ -289,7 +293,8 @@ INLINE int update(struct map *map, const void *key, const void *value, u64 flags
 	u32 populated;
 	int err;
 
-	if (unlikely(flags > BPF_EXIST))
+	if (unlikely(flags > BPF_EXIST &&
+		     (!map_has_lock(map) || (flags & ~(u64)BPF_F_LOCK) > BPF_EXIST)))
 		return -EINVAL;
 	do {
 		populated = load_acquire(&h->control->populated);
@@ -320,7 +325,7 @@ static int percpu_hash_update_user(struct map *map, const void *key, const void 
 	return update(map, key, value, flags, FILL_ALL_CPUS);
 }
 
-static void copy_out(const struct hash *h, const struct hit *hit, void *value);
+static int copy_out_locked(const struct hash *h, const struct hit *hit, void *value);
 
 /* value may be NULL: not wanted. */
 static inline int take(struct map *map, const void *key, void *value)
@@ -336,8 +341,9 @@ static inline int take(struct map *map, const void *key, void *value)
 		return err;
 	if (likely(find(h, &target, &hit))) {
 		if (value)
-			copy_out(h, &hit, value);
-		remove_locked(h, stripe, target.home, &hit);
+			err = copy_out_locked(h, &hit, value);
+		if (likely(!err))
+			remove_locked(h, stripe, target.home, &hit);
 	} else {
 		err = -ENOENT;
 	}
@@ -363,6 +369,21 @@ static void copy_out(const struct hash *h, const struct hit *hit, void *value)
 			   cpu_value(h, hit->index, cpu), h->value_stride);
 }
 
+/* Under the value's lock, where it has one. 0 or -EBUSY. */
+static int copy_out_locked(const struct hash *h, const struct hit *hit, void *value)
+{
+	int err = 0;
+
+	if (unlikely(map_has_lock(h->map)))
+		err = value_lock(h->map, element_value(h, hit->element));
+	if (unlikely(err))
+		return err;
+	copy_out(h, hit, value);
+	if (unlikely(map_has_lock(h->map)))
+		value_unlock(h->map, element_value(h, hit->element));
+	return 0;
+}
+
 static int hash_copy_value(struct map *map, const void *key, void *value)
 {
 	const struct hash *h = hash_of(map);
@@ -376,24 +397,39 @@ static int hash_copy_value(struct map *map, const void *key, void *value)
 	return 0;
 }
 
+static int hash_copy_value_locked(struct map *map, const void *key, void *value)
+{
+	const struct hash *h = hash_of(map);
+	struct hit hit;
+	int err;
+
+	do {
+		if (!find_key(h, key, &hit))
+			return -ENOENT;
+		err = copy_out_locked(h, &hit, value);
+	} while (unlikely(!err && !hit_is_current(&hit)));
+	return err;
+}
+
 static int hash_lookup_and_delete(struct map *map, const void *key, void *value)
 {
 	return take(map, key, value);
 }
 
-/* Copies what lies in a slot, value may be NULL. False: the slot is empty. */
-static bool slot_copy(const struct hash *h, u64 *slot, void *key, void *value)
+/* Copies what lies in a slot, value may be NULL. 1, 0: the slot is empty, -EBUSY. */
+static int slot_copy(const struct hash *h, u64 *slot, void *key, void *value)
 {
 	struct hit hit;
+	int err = 0;
 
 	do {
 		if (!slot_read(h, slot, 0, &hit))
-			return false;
+			return 0;
 		value_read(key, hit.element->key, h->key_size);
 		if (value)
-			copy_out(h, &hit, value);
-	} while (unlikely(!hit_is_current(&hit)));
-	return true;
+			err = copy_out_locked(h, &hit, value);
+	} while (unlikely(!err && !hit_is_current(&hit)));
+	return err ? err : 1;
 }
 
 static int hash_get_next_key(struct map *map, const void *key, void *next_key)
@@ -431,9 +467,11 @@ static int slot_take(struct hash *h, u64 *slot, void *key, void *value)
 		if (slot_index(load_acquire(slot)) == hit.index && state & STATE_OWNED &&
 		    load_acquire(&hit.element->state) == state) {
 			value_read(key, hit.element->key, h->key_size);
-			copy_out(h, &hit, value);
-			remove_locked(h, stripe, state & h->bucket_mask, &hit);
-			taken = 1;
+			taken = copy_out_locked(h, &hit, value);
+			if (!taken) {
+				remove_locked(h, stripe, state & h->bucket_mask, &hit);
+				taken = 1;
+			}
 		}
 		lock_release(&stripe->lock);
 	}
@@ -734,6 +772,7 @@ static cold void hash_connect(struct hash *h, const struct map *map)
 		.ncpus = map->ncpus,
 		.nr_elements = s.nr_elements,
 		.nr_spares = s.nr_spares,
+		.map = map,
 		.region = &map->object.region,
 	};
 	slots_attach(&h->free, base + s.slots_at, s.nr_elements);
@@ -961,12 +1000,14 @@ const struct map_ops hash_map_ops = {
 	.traits = HASH_TRAITS | MAP_OFFLOAD,
 	.helpers = MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_FOR_EACH,
 	.create_flags = HASH_CREATE_FLAGS,
+	.fields = MAP_F_LOCK | MAP_F_TIMER | MAP_F_OBJECT | MAP_F_ROOT,
 	.update_flags = BPF_EXIST,
 	.lookup = hash_lookup,
 	.update = hash_update,
 	.delete = hash_delete,
 	.value_at = hash_value_at,
 	.copy_value = hash_copy_value,
+	.copy_value_locked = hash_copy_value_locked,
 	.update_user = hash_update,
 	.lookup_and_delete = hash_lookup_and_delete,
 	.get_next_key = hash_get_next_key,
@@ -985,6 +1026,7 @@ const struct map_ops percpu_hash_map_ops = {
 	.helpers =
 		MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_LOOKUP_PERCPU | MAP_H_FOR_EACH,
 	.create_flags = HASH_CREATE_FLAGS,
+	.fields = MAP_F_OBJECT,
 	.update_flags = BPF_EXIST,
 	.lookup = percpu_hash_lookup,
 	.lookup_percpu = percpu_hash_lookup_percpu,

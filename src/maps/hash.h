@@ -66,6 +66,7 @@ struct hash {
 	struct hash_control *control;
 	u32 nr_elements;
 	u32 nr_spares;
+	const struct map *map;
 	const struct region *region;
 };
 

@@ -17,6 +17,7 @@
 #include "base/atomic.h"
 #include "base/syscall.h"
 #include "btf/btf.h"
+#include "maps/fields.h"
 #include "shm/vcpu.h"
 
 #define NUMA_NO_NODE 0xffffffffu
@@ -48,16 +49,41 @@ int map_check_access(const struct map *map, enum object_access has, enum object_
 	return needs & ~has ? -EPERM : 0;
 }
 
+/* Of count values that are about to be handed out. */
+static void hide_fields(const struct map *map, void *values, u32 count)
+{
+	const bool percpu = map->ops->traits & MAP_PERCPU;
+	const size_t stride = percpu ? map->value_stride : map->value_size;
+
+	if (likely(!map->fields.count))
+		return;
+	for (size_t i = 0; i < (size_t)count * (percpu ? map->ncpus : 1); i++)
+		fields_hide(&map->fields, (u8 *)values + i * stride);
+}
+
 int map_copy_value(struct map *map, const void *key, void *value)
 {
-	return map->ops->copy_value ? map->ops->copy_value(map, key, value) : -ENOTSUPP;
+	int err = map->ops->copy_value ? map->ops->copy_value(map, key, value) : -ENOTSUPP;
+
+	if (likely(!err))
+		hide_fields(map, value, 1);
+	return err;
+}
+
+int map_copy_value_locked(struct map *map, const void *key, void *value)
+{
+	int err = map->ops->copy_value_locked(map, key, value);
+
+	if (likely(!err))
+		hide_fields(map, value, 1);
+	return err;
 }
 
 int map_update_user(struct map *map, const void *key, const void *value, u64 flags)
 {
 	if (!map->ops->update_user)
 		return -ENOTSUPP;
-	if (flags > map->ops->update_flags)
+	if ((flags & ~(u64)BPF_F_LOCK) > map->ops->update_flags)
 		return -EINVAL;
 	return map->ops->update_user(map, key, value, flags);
 }
@@ -80,8 +106,41 @@ int map_get_next_key(struct map *map, const void *key, void *next_key)
 
 int map_lookup_and_delete(struct map *map, const void *key, void *value)
 {
-	return map->ops->lookup_and_delete ? map->ops->lookup_and_delete(map, key, value)
-					   : -ENOTSUPP;
+	int err = map->ops->lookup_and_delete ? map->ops->lookup_and_delete(map, key, value)
+					      : -ENOTSUPP;
+
+	if (likely(!err))
+		hide_fields(map, value, 1);
+	return err;
+}
+
+int map_walk(struct map *map, u32 *cursor, void *keys, void *values, u32 *count, bool with_delete)
+{
+	int err = map->ops->walk(map, cursor, keys, values, count, with_delete);
+
+	if (!err || err == -ENOENT)
+		hide_fields(map, values, *count);
+	return err;
+}
+
+bool map_value_part(const struct map *map, u32 offset, u32 *from, u32 *to)
+{
+	*from = 0;
+	for (u32 i = 0; i < map->fields.count; i++) {
+		const struct btf_field *field = &map->fields.list[i];
+
+		*to = field->offset;
+		if (offset < *to)
+			return true;
+		if (offset - field->offset < field->size) {
+			*from = field->offset;
+			*to = field->offset + field->size;
+			return false;
+		}
+		*from = field->offset + field->size;
+	}
+	*to = map->value_size;
+	return true;
 }
 
 /* Cold path: freezing */
@@ -211,12 +270,16 @@ static cold bool mapped_writable(const struct region *region)
  * The kernel holds off new writable mappings meanwhile; here one that is made between the search
  * and the store is missed.
  */
-cold int map_freeze(struct map *map)
+cold int map_freeze(struct map *map, enum object_access access)
 {
 	u32 expected = 0;
+	int err;
 
-	if (load_acquire(&map->header->frozen))
-		return -EPERM;
+	if (map->fields.count)
+		return -ENOTSUPP;
+	err = map_check_access(map, access, OBJECT_WRITE);
+	if (err)
+		return err;
 	if (map->object.region.data_size && mapped_writable(&map->object.region))
 		return -EBUSY;
 	return atomic_cas(&map->header->frozen, &expected, 1) ? 0 : -EPERM;
@@ -263,8 +326,23 @@ static inline bool has_both(u32 flags, u32 both)
 	return (flags & both) == both;
 }
 
-static cold int check_btf(const struct map_spec *spec, const struct map_ops *ops)
+/* Finds the special fields; values of this type must be allowed to have them. */
+static cold int check_fields(struct map_spec *spec, const struct map_ops *ops)
 {
+	int err = btf_value_fields(spec->btf, spec->btf_value_type_id, spec->value_size,
+				   &spec->fields);
+
+	if (err || !spec->fields.count)
+		return err;
+	if (spec->flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
+		return -EACCES;
+	return fields_are_valid(&spec->fields, spec->value_size, ops->fields) ? 0 : -EOPNOTSUPP;
+}
+
+static cold int check_btf(struct map_spec *spec, const struct map_ops *ops)
+{
+	int err;
+
 	if (!spec->btf)
 		return 0;
 	if (!spec->btf_value_type_id ||
@@ -275,6 +353,9 @@ static cold int check_btf(const struct map_spec *spec, const struct map_ops *ops
 		return -EINVAL;
 	if (btf_size(spec->btf, spec->btf_value_type_id) != (s64)spec->value_size)
 		return -EINVAL;
+	err = check_fields(spec, ops);
+	if (err)
+		return err;
 	if (ops->traits & MAP_BTF_REFUSED)
 		return -ENOTSUPP;
 	return ops->check_btf ? ops->check_btf(spec) : 0;
@@ -323,6 +404,11 @@ static void map_fill(struct map *map)
 	map->flags = header->flags;
 	map->ncpus = header->ncpus;
 	map->value_stride = ROUND_UP(header->value_size, 8);
+	map->fields = header->fields;
+	map->lock_at = -1;
+	for (u32 i = 0; i < MIN(map->fields.count, (u32)BTF_FIELDS_MAX); i++)
+		if (map->fields.list[i].kind == FIELD_SPIN_LOCK)
+			map->lock_at = (s32)map->fields.list[i].offset;
 }
 
 static void template_init(struct map_template *template, const struct map *inner)
@@ -333,6 +419,7 @@ static void template_init(struct map_template *template, const struct map *inner
 		.value_size = inner->value_size,
 		.max_entries = inner->max_entries,
 		.flags = inner->flags,
+		.fields = inner->fields,
 	};
 }
 
@@ -344,6 +431,7 @@ bool map_inner_matches(const struct map *outer, const struct map *inner)
 
 	return inner->header->type == template->type && inner->key_size == template->key_size &&
 	       inner->value_size == template->value_size && inner->flags == template->flags &&
+	       fields_equal(&inner->fields, &template->fields) &&
 	       (any_entries || inner->max_entries == template->max_entries);
 }
 
@@ -362,6 +450,7 @@ static cold void header_init(struct map_header *header, const struct map_spec *s
 		header->btf_key_type_id = spec->btf_key_type_id;
 		header->btf_value_type_id = spec->btf_value_type_id;
 	}
+	header->fields = spec->fields;
 	if (spec->inner)
 		template_init(&header->inner, spec->inner);
 	header->memlock = memlock;
@@ -466,6 +555,8 @@ static cold int map_attach(struct object *object)
 	if (err)
 		return err;
 	map_fill(map);
+	if (!fields_are_valid(&map->fields, map->value_size, map->ops->fields))
+		return -EINVAL;
 	map->local = NULL;
 	return map->ops->attach ? map->ops->attach(map) : 0;
 }

@@ -13,10 +13,11 @@
 #include <linux/bpf.h>
 
 #include "base/compiler.h"
+#include "btf/btf.h"
 #include "object/object.h"
 
 /* Raised whenever what any type keeps in its file changes its meaning. */
-#define MAP_FILE_FORMAT 1
+#define MAP_FILE_FORMAT 2
 
 #define MAP_PERCPU_VALUE_MAX 32768u
 #define MAP_VALUE_MAX (4u << 20) /* the largest single allocation of the kernel */
@@ -28,6 +29,7 @@ struct map_template {
 	u32 value_size;
 	u32 max_entries;
 	u32 flags;
+	struct btf_fields fields;
 };
 
 /* Shared, at the start of the control area of the map's file. Constant after creation, but for
@@ -47,6 +49,7 @@ struct map_header {
 	u32 btf_value_type_id;
 	u32 frozen;
 	u64 memlock; /* bytes shown in fdinfo */
+	struct btf_fields fields;
 	struct map_template inner;
 } cacheline_aligned;
 
@@ -64,6 +67,8 @@ struct map {
 	u32 flags;
 	u32 ncpus;
 	u32 value_stride; /* value_size rounded up to 8 */
+	s32 lock_at;      /* offset of the spin lock in values; -1: none */
+	struct btf_fields fields; /* special fields in values */
 	void *local;      /* for the type's own process-local data; freed by its detach */
 };
 
@@ -82,6 +87,7 @@ struct map_spec {
 	struct object *btf_object;
 	u32 btf_key_type_id;
 	u32 btf_value_type_id;
+	struct btf_fields fields; /* found by map_create() */
 	struct map *inner; /* MAP_OF_MAPS: the template; NULL: inner_error says why there is none */
 	int inner_error;
 };
@@ -111,6 +117,15 @@ enum map_traits {
 	MAP_INNER_ENTRIES = 1 << 12, /* as an inner map it needs the max_entries of the template */
 };
 
+/* Special fields that values may have (map_ops.fields). */
+enum map_fields {
+	MAP_F_LOCK = BTF_FIELD_BIT(FIELD_SPIN_LOCK) | BTF_FIELD_BIT(FIELD_RES_SPIN_LOCK),
+	MAP_F_TIMER = BTF_FIELD_BIT(FIELD_TIMER) | BTF_FIELD_BIT(FIELD_WQ) |
+		      BTF_FIELD_BIT(FIELD_TASK_WORK),
+	MAP_F_OBJECT = BTF_FIELD_BIT(FIELD_REFCOUNT) | BTF_FIELD_BIT(FIELD_KPTR),
+	MAP_F_ROOT = BTF_FIELD_BIT(FIELD_LIST_HEAD) | BTF_FIELD_BIT(FIELD_RB_ROOT),
+};
+
 /* Which helpers take this type (map_ops.helpers); the load-time permission matrix. */
 enum map_helpers {
 	MAP_H_LOOKUP = 1 << 0,
@@ -137,6 +152,7 @@ struct map_ops {
 	u32 traits;
 	u32 helpers;
 	u32 create_flags;  /* map_flags accepted at creation */
+	u32 fields;        /* enum map_fields */
 	u32 update_flags;  /* highest plain flag value accepted by update: 0 or BPF_EXIST */
 
 	/*
@@ -165,6 +181,8 @@ struct map_ops {
 	 * per-CPU types), in memory of ours.
 	 */
 	int (*copy_value)(struct map *map, const void *key, void *value); /* 0 or -ENOENT */
+	/* The same under the value's spin lock, or -EBUSY. Types with MAP_F_LOCK. */
+	int (*copy_value_locked)(struct map *map, const void *key, void *value);
 	int (*update_user)(struct map *map, const void *key, const void *value, u64 flags);
 	/* In place of update_user, for MAP_OF_MAPS; inner NULL: inner_error is why there is none. */
 	int (*update_inner)(struct map *map, const void *key, struct map *inner, int inner_error,
@@ -215,6 +233,17 @@ must_check int map_create(struct map_spec *spec);
 /* May inner be an element of the outer map? */
 bool map_inner_matches(const struct map *outer, const struct map *inner);
 
+static inline bool map_has_lock(const struct map *map)
+{
+	return map->lock_at >= 0;
+}
+
+/*
+ * The part of a value, between special fields, that contains offset. False if a special field does;
+ * *from and *to are then that one's.
+ */
+bool map_value_part(const struct map *map, u32 offset, u32 *from, u32 *to);
+
 /* Bytes of a value as the system call sees it. */
 u32 map_user_value_size(const struct map *map);
 
@@ -225,6 +254,8 @@ u32 map_user_value_size(const struct map *map);
 must_check int map_check_access(const struct map *map, enum object_access has,
 				enum object_access needs);
 int map_copy_value(struct map *map, const void *key, void *value);
+/* BPF_F_LOCK; the map has a spin lock. */
+int map_copy_value_locked(struct map *map, const void *key, void *value);
 int map_update_user(struct map *map, const void *key, const void *value, u64 flags);
 /* The value is a map, which the application named by a descriptor; see update_inner. */
 int map_update_inner(struct map *map, const void *key, struct map *inner, int inner_error,
@@ -232,7 +263,12 @@ int map_update_inner(struct map *map, const void *key, struct map *inner, int in
 int map_delete(struct map *map, const void *key);
 int map_get_next_key(struct map *map, const void *key, void *next_key);
 int map_lookup_and_delete(struct map *map, const void *key, void *value);
-/* 0; -EPERM when frozen before; -EBUSY while some process has it mapped writable. */
-int map_freeze(struct map *map);
+/* As map_ops.walk, which the type must have. */
+int map_walk(struct map *map, u32 *cursor, void *keys, void *values, u32 *count, bool with_delete);
+/*
+ * access is that of the descriptor. 0; -ENOTSUPP with special fields; -EPERM, also when frozen
+ * before; -EBUSY while some process has it mapped writable.
+ */
+int map_freeze(struct map *map, enum object_access access);
 
 #endif
