@@ -28,6 +28,7 @@ struct walk {
 	bool straight;            /* one path so far: no condition, no end of a subprogram */
 	u32 written;              /* registers known to hold something; only while straight */
 	const struct map *r1_map; /* that R1 points to, if known */
+	bool locked;              /* a spin lock has just been taken on this path */
 };
 
 static int reserved_fields(struct walk *w, const char *what)
@@ -253,6 +254,11 @@ static int check_exit(struct walk *w, const struct bpf_insn *insn)
 {
 	if (insn_find(insn) == INSN_NONE)
 		return reserved_fields(w, "BPF_EXIT");
+	if (w->locked && !subprog_at(w->v, w->pc)) {
+		verbose(w->v, "BPF_EXIT instruction in main prog cannot be used inside "
+			      "bpf_spin_lock-ed region\n");
+		return -EINVAL;
+	}
 	/* A subprogram need not return anything. */
 	return subprog_at(w->v, w->pc) ? 0 : check_read(w, 0);
 }
@@ -344,18 +350,46 @@ static int check_map_argument(struct walk *w, const struct helper *helper, s32 i
 	return 0;
 }
 
+/* Is there a lock that R1 may point to? Inner maps are known at run time only. */
+static int check_spin_lock(struct walk *w, const struct helper *helper)
+{
+	const struct verify_result *result = w->v->result;
+	const struct map *map = NULL;
+
+	if (helper->args[0] != ARG_SPIN_LOCK || !result->nr_maps)
+		return 0;
+	for (u32 i = 0; i < result->nr_maps; i++) {
+		map = result->maps[i];
+		if (map_has_lock(map) || map->ops->traits & MAP_OF_MAPS)
+			return 0;
+	}
+	verbose(w->v,
+		map->header->btf_id ? "map '%.16s' has no valid bpf_spin_lock\n"
+				    : "map '%.16s' has to have BTF in order to use bpf_spin_lock\n",
+		map->header->name);
+	return -EINVAL;
+}
+
 static int check_helper_call(struct walk *w, s32 id)
 {
 	const struct helper *helper = helper_of((u32)id);
 	int err = check_helper_permission(w, helper, id);
+
+	if (!err && w->locked && !(helper->flags & HF_UNLOCKS)) {
+		verbose(w->v, "function calls are not allowed while holding a lock\n");
+		err = -EINVAL;
+	}
 
 	for (u32 reg = 1; reg <= 5 && !err; reg++)
 		if (helper->args[reg - 1] != ARG_NONE)
 			err = check_read(w, reg);
 	if (!err)
 		err = check_map_argument(w, helper, id);
+	if (!err)
+		err = check_spin_lock(w, helper);
 	if (err)
 		return err;
+	w->locked = helper->flags & HF_LOCKS;
 	clobber(w);
 	return helper->ret == RET_VOID ? 0 : check_write(w, 0);
 }
@@ -370,6 +404,7 @@ static void go_on_at(struct walk *w, u32 pc)
 static void leave_straight_line(struct walk *w)
 {
 	w->straight = false;
+	w->locked = false;
 	w->written = ALL_WRITTEN;
 	w->r1_map = NULL;
 }
@@ -385,6 +420,7 @@ static int check_call(struct walk *w, const struct bpf_insn *insn, s64 *next)
 		return -EINVAL;
 	}
 	go_on_at(w, (u32)*next);
+	w->locked = false;
 	*next = (s64)w->pc + 1 + insn->imm;
 	if (w->straight)
 		w->written = (w->written & 0x3e) | 1u << FP;

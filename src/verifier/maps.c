@@ -13,6 +13,41 @@
 /* The kernel's bound on offsets inside a value. */
 #define MAX_VALUE_OFFSET (1u << 29)
 
+static bool has_field(const struct map *map, u32 kinds)
+{
+	for (u32 i = 0; i < map->fields.count; i++)
+		if (kinds & BTF_FIELD_BIT(map->fields.list[i].kind))
+			return true;
+	return false;
+}
+
+/* Which special fields a program type does not get along with. */
+static int check_map_fields(struct verifier *v, const struct map *map)
+{
+	static const struct {
+		u32 groups, kinds;
+		const char *text;
+	} rules[] = {
+		{HG_TRACE | HG_PERF_EVENT, MAP_F_ROOT,
+		 "tracing progs cannot use bpf_{list_head,rb_root} yet"},
+		{HG_SOCKET_FILTER, MAP_F_LOCK, "socket filter progs cannot use bpf_spin_lock yet"},
+		{HG_TRACE | HG_PERF_EVENT, MAP_F_LOCK,
+		 "tracing progs cannot use bpf_spin_lock yet"},
+		{HG_TRACE | HG_PERF_EVENT, BTF_FIELD_BIT(FIELD_TIMER),
+		 "tracing progs cannot use bpf_timer yet"},
+		{HG_TRACE | HG_PERF_EVENT, BTF_FIELD_BIT(FIELD_WQ),
+		 "tracing progs cannot use bpf_wq yet"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rules); i++)
+		if (rules[i].groups & v->request->type->helper_groups &&
+		    has_field(map, rules[i].kinds)) {
+			verbose(v, "%s\n", rules[i].text);
+			return -EINVAL;
+		}
+	return 0;
+}
+
 /* Takes over the caller's use of map. */
 static int add_map(struct verifier *v, struct map *map)
 {
@@ -32,6 +67,8 @@ static int add_map(struct verifier *v, struct map *map)
 		verbose(v, "Sleepable programs can only use array, hash, ringbuf and local "
 			   "storage maps\n");
 		err = -EINVAL;
+	} else {
+		err = check_map_fields(v, map);
 	}
 	if (err)
 		object_put(&map->object);

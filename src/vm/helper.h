@@ -29,6 +29,7 @@ enum helper_arg {
 	ARG_SIZE_OR_ZERO,
 	ARG_LONG_OUT,     /* 8 writable bytes */
 	ARG_CALLBACK,     /* instruction index of a subprogram */
+	ARG_SPIN_LOCK,    /* the spin lock of a map's value */
 	ARG_STACK_OR_NULL,/* callback context: any value, passed through */
 };
 
@@ -38,6 +39,8 @@ enum helper_flags {
 	HF_GPL = 1 << 0,          /* only for programs with a GPL-compatible license */
 	HF_MOVES_PACKET = 1 << 1, /* packet pointers are invalid afterwards */
 	HF_MAY_SLEEP = 1 << 2,    /* only for sleepable programs */
+	HF_LOCKS = 1 << 3,        /* takes the spin lock in its argument */
+	HF_UNLOCKS = 1 << 4,      /* drops it; the only helper while one is held */
 };
 
 typedef u64 (*helper_fn)(struct vm_run *run, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);

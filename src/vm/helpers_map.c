@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "base/lock.h"
 #include "base/memory.h"
 #include "vm/helpers.h"
 
@@ -128,4 +129,25 @@ HELPER_FN(loop)
 		if (interp_callback(run, (u32)r2, i, r3, 0, 0, &stop) || stop)
 			return i + 1;
 	return count;
+}
+
+/* A program cannot be told that a lock is not to be had. */
+HELPER_FN(spin_lock)
+{
+	struct lock *lock = U64_PTR(r1);
+
+	if (lock_acquire(lock) < 0)
+		return vm_faultf(run, "the owner of the bpf_spin_lock does not drop it");
+	run->spin_lock = lock;
+	return 0;
+}
+
+HELPER_FN(spin_unlock)
+{
+	if (U64_PTR(r1) != run->spin_lock)
+		return vm_faultf(run, run->spin_lock ? "bpf_spin_unlock of different lock"
+						     : "bpf_spin_unlock without taking a lock");
+	lock_release(run->spin_lock);
+	run->spin_lock = NULL;
+	return 0;
 }

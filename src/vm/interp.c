@@ -21,6 +21,7 @@
 #include <linux/filter.h>
 
 #include "base/atomic.h"
+#include "base/lock.h"
 #include "vm/helper.h"
 #include "vm/insn.h"
 
@@ -397,6 +398,10 @@ static inline bool call_helper(struct vm_run *run, u32 id, u64 *regs)
 		vm_faultf(run, "call of helper %u, which programs of this type have not", id);
 		return false;
 	}
+	if (unlikely(run->spin_lock && !(helper->flags & HF_UNLOCKS))) {
+		vm_faultf(run, "function calls are not allowed while holding a lock");
+		return false;
+	}
 	if (unlikely(!check_arguments(run, helper, regs)))
 		return false;
 	regs[0] = helper->fn(run, regs[1], regs[2], regs[3], regs[4], regs[5]);
@@ -673,6 +678,15 @@ static int exec_unwinding(struct vm_run *run, u32 pc, const u64 arguments[4], u6
 	return err;
 }
 
+/* A run that ends, in whatever way, does not keep its lock. */
+static cold int drop_spin_lock(struct vm_run *run)
+{
+	lock_release(run->spin_lock);
+	run->spin_lock = NULL;
+	vm_faultf(run, "the program ended inside a bpf_spin_lock-ed region");
+	return -EFAULT;
+}
+
 int interp_run(struct vm_run *run, u64 *retval)
 {
 	const struct prog *prog = run->prog;
@@ -692,6 +706,8 @@ int interp_run(struct vm_run *run, u64 *retval)
 		vm_faultf(run, "the program does not end with an exit or a jump");
 		err = -EFAULT;
 	}
+	if (unlikely(run->spin_lock))
+		err = drop_spin_lock(run);
 	run->interp = NULL;
 	if (unlikely(run->held.count))
 		vm_release_maps(run);
@@ -751,17 +767,18 @@ static struct map *map_with_value(struct vm_run *run, u64 address, void **value)
 	return vm_held_map_with(run, address, value);
 }
 
-/* Finds the map value that contains address and remembers it. */
+/* Finds and remembers the map value that contains address, or its part between special fields. */
 static bool find_value(struct vm_run *run, u64 address)
 {
 	struct interp *vm = run->interp;
 	void *value;
 	const struct map *map = map_with_value(run, address, &value);
+	u32 from, to;
 
-	if (!map)
+	if (!map || !map_value_part(map, (u32)(address - PTR_U64(value)), &from, &to))
 		return false;
-	vm->value.start = PTR_U64(value);
-	vm->value.size = map->value_size;
+	vm->value.start = PTR_U64(value) + from;
+	vm->value.size = to - from;
 	vm->value.readable = !(map->flags & BPF_F_WRONLY_PROG);
 	vm->value.writable = !(map->flags & BPF_F_RDONLY_PROG);
 	return true;
@@ -836,8 +853,22 @@ static bool describe_region(const struct vm_run *run, u64 address, u64 near, cha
 	return true;
 }
 
+/* Special fields of map values are no program's to touch. */
+static bool describe_field(struct vm_run *run, u64 address, char *text, size_t room)
+{
+	void *value;
+	const struct map *map = map_with_value(run, address, &value);
+	u32 from, to;
+
+	if (!map || map_value_part(map, (u32)(address - PTR_U64(value)), &from, &to))
+		return false;
+	snprintf(text, room, "offset %llu of a map value, in a special field at %u to %u",
+		 (unsigned long long)(address - PTR_U64(value)), from, to - 1);
+	return true;
+}
+
 /* What lies at or near an address, for a fault's text. */
-static void describe(const struct vm_run *run, u64 address, char *text, size_t room)
+static void describe(struct vm_run *run, u64 address, char *text, size_t room)
 {
 	const struct interp *vm = run->interp;
 	u64 at = address - PTR_U64(vm->stack);
@@ -849,7 +880,8 @@ static void describe(const struct vm_run *run, u64 address, char *text, size_t r
 			 (unsigned long long)address);
 	else if (address - POISON + NEAR < 2 * NEAR)
 		snprintf(text, room, "a register that a call has clobbered");
-	else if (!describe_region(run, address, 0, text, room) &&
+	else if (!describe_field(run, address, text, room) &&
+		 !describe_region(run, address, 0, text, room) &&
 		 !describe_region(run, address, NEAR, text, room))
 		snprintf(text, room, "0x%llx, which is no memory of this program",
 			 (unsigned long long)address);
@@ -936,6 +968,24 @@ static bool check_callback(struct call *call, u32 reg)
 	return wrong_argument(call, reg, "a callback");
 }
 
+static bool check_spin_lock(struct call *call, u32 reg)
+{
+	void *value;
+	const struct map *map = map_with_value(call->run, call->regs[reg], &value);
+
+	if (!map)
+		return wrong_argument(call, reg, "in a map value");
+	if (!map_has_lock(map)) {
+		vm_faultf(call->run, "map '%.16s' has no valid bpf_spin_lock", map->header->name);
+		return false;
+	}
+	if (call->regs[reg] == PTR_U64(value) + (u64)map->lock_at)
+		return true;
+	vm_faultf(call->run, "off %llu doesn't point to 'struct bpf_spin_lock' that is at %d",
+		  (unsigned long long)(call->regs[reg] - PTR_U64(value)), map->lock_at);
+	return false;
+}
+
 static bool check_argument(struct call *call, u32 reg)
 {
 	const u64 *regs = call->regs;
@@ -967,6 +1017,8 @@ static bool check_argument(struct call *call, u32 reg)
 		return check_memory(call, reg, sizeof(u64), true);
 	case ARG_CALLBACK:
 		return check_callback(call, reg);
+	case ARG_SPIN_LOCK:
+		return check_spin_lock(call, reg);
 	}
 	return true;
 }

@@ -47,6 +47,7 @@ struct vm_held {
 };
 
 struct interp;
+struct lock;
 
 struct vm_run {
 	struct prog *prog;
@@ -58,6 +59,7 @@ struct vm_run {
 	struct vm_memory extra[VM_EXTRA_MEMORY];
 	u32 nr_extra;
 	struct vm_held held;
+	struct lock *spin_lock; /* in a map's value, that the program holds now */
 	u64 insns_left;        /* instruction budget; a run that uses it up faults */
 	struct vm_fault fault;
 	struct interp *interp; /* the interpreter's own state; NULL before the run */
