@@ -58,4 +58,7 @@ struct helper {
 /* By BPF_FUNC_*; NULL for a number that the kernel does not know. */
 const struct helper *helper_of(u32 id);
 
+/* Are R1 to R5 what the helper's row asks for? False after a fault. */
+bool helper_arguments_ok(struct vm_run *run, const struct helper *helper, const u64 *regs);
+
 #endif

@@ -32,8 +32,6 @@
 #define FRAME_STRIDE (2 * PROG_STACK_BYTES)
 /* What registers hold that a call has clobbered; no address of user space. */
 #define POISON 0xdead4ead00000000u
-/* The largest size that the kernel lets a helper argument have. */
-#define MAX_MEMORY_ARGUMENT (1u << 29)
 
 struct frame {
 	const struct bpf_insn *caller; /* the call that made it; NULL at the bottom of exec() */
@@ -386,8 +384,6 @@ static const struct bpf_insn *pop_frame(struct interp *vm, u64 *regs)
 	return frame->caller;
 }
 
-static bool check_arguments(struct vm_run *run, const struct helper *helper, const u64 *regs);
-
 /* Calls a helper with R1-R5, result in R0. False after a fault. */
 static inline bool call_helper(struct vm_run *run, u32 id, u64 *regs)
 {
@@ -402,7 +398,7 @@ static inline bool call_helper(struct vm_run *run, u32 id, u64 *regs)
 		vm_faultf(run, "function calls are not allowed while holding a lock");
 		return false;
 	}
-	if (unlikely(!check_arguments(run, helper, regs)))
+	if (unlikely(!helper_arguments_ok(run, helper, regs)))
 		return false;
 	regs[0] = helper->fn(run, regs[1], regs[2], regs[3], regs[4], regs[5]);
 	clobber(regs, helper->ret == RET_VOID ? 0 : 1);
@@ -754,8 +750,7 @@ static bool in_context(const struct vm_run *run, u64 address, u64 size, bool wri
 	       ctx_access_ok(run->ctx_rules, offset, (u32)size, write);
 }
 
-/* The map of the program, or met by the run, with a value that contains address. */
-static struct map *map_with_value(struct vm_run *run, u64 address, void **value)
+struct map *vm_map_with_value(struct vm_run *run, u64 address, void **value)
 {
 	for (u32 i = 0; i < run->prog->nr_maps; i++) {
 		struct map *map = run->prog->maps[i];
@@ -772,7 +767,7 @@ static bool find_value(struct vm_run *run, u64 address)
 {
 	struct interp *vm = run->interp;
 	void *value;
-	const struct map *map = map_with_value(run, address, &value);
+	const struct map *map = vm_map_with_value(run, address, &value);
 	u32 from, to;
 
 	if (!map || !map_value_part(map, (u32)(address - PTR_U64(value)), &from, &to))
@@ -857,7 +852,7 @@ static bool describe_region(const struct vm_run *run, u64 address, u64 near, cha
 static bool describe_field(struct vm_run *run, u64 address, char *text, size_t room)
 {
 	void *value;
-	const struct map *map = map_with_value(run, address, &value);
+	const struct map *map = vm_map_with_value(run, address, &value);
 	u32 from, to;
 
 	if (!map || map_value_part(map, (u32)(address - PTR_U64(value)), &from, &to))
@@ -867,8 +862,7 @@ static bool describe_field(struct vm_run *run, u64 address, char *text, size_t r
 	return true;
 }
 
-/* What lies at or near an address, for a fault's text. */
-static void describe(struct vm_run *run, u64 address, char *text, size_t room)
+void vm_describe(struct vm_run *run, u64 address, char *text, size_t room)
 {
 	const struct interp *vm = run->interp;
 	u64 at = address - PTR_U64(vm->stack);
@@ -893,142 +887,7 @@ static cold void fault_access(struct vm_run *run, u64 address, u32 size, const c
 	u64 at = address - PTR_U64(vm->stack);
 	char where[120];
 
-	describe(run, address, where, sizeof(where));
+	vm_describe(run, address, where, sizeof(where));
 	vm_faultf(run, "%s%s of %u bytes at %s",
 		  at < vm->live_bytes && in_frame(at, size) ? "misaligned " : "", what, size, where);
-}
-
-/* Arguments of helpers */
-
-struct call {
-	struct vm_run *run;
-	const struct helper *helper;
-	const u64 *regs;
-	struct map *map;
-};
-
-static bool wrong_argument(const struct call *call, u32 reg, const char *what)
-{
-	vm_faultf(call->run, "R%u of bpf_%s is not %s", reg, call->helper->name, what);
-	return false;
-}
-
-static bool check_map(struct call *call, u32 reg)
-{
-	const u32 writers = MAP_H_UPDATE | MAP_H_DELETE | MAP_H_PUSH | MAP_H_POP;
-	const struct prog *prog = call->run->prog;
-	const struct helper *helper = call->helper;
-
-	for (u32 i = 0; i < prog->nr_maps; i++)
-		if (PTR_U64(prog->maps[i]) == call->regs[reg])
-			call->map = prog->maps[i];
-	if (!call->map)
-		call->map = vm_held_map(call->run, call->regs[reg]);
-	if (!call->map)
-		return wrong_argument(call, reg, "a map of this program");
-	if (helper->map_bit && !(call->map->ops->helpers & helper->map_bit)) {
-		vm_faultf(call->run, "cannot pass map_type %u into func bpf_%s",
-			  call->map->header->type, helper->name);
-		return false;
-	}
-	if ((helper->map_bit & writers) && (call->map->flags & BPF_F_RDONLY_PROG)) {
-		vm_faultf(call->run, "write into map forbidden");
-		return false;
-	}
-	return true;
-}
-
-static bool check_memory(struct call *call, u32 reg, u64 size, bool write)
-{
-	char where[120];
-
-	if (size <= MAX_MEMORY_ARGUMENT &&
-	    vm_memory_ok(call->run, call->regs[reg], size, write))
-		return true;
-	describe(call->run, call->regs[reg], where, sizeof(where));
-	vm_faultf(call->run, "R%u of bpf_%s: %llu %s bytes at %s", reg, call->helper->name,
-		  (unsigned long long)size, write ? "writable" : "readable", where);
-	return false;
-}
-
-static bool check_map_memory(struct call *call, u32 reg, bool key, bool write)
-{
-	if (!call->map)
-		return wrong_argument(call, reg, "preceded by a map");
-	return check_memory(call, reg, key ? call->map->key_size : call->map->value_size, write);
-}
-
-static bool check_callback(struct call *call, u32 reg)
-{
-	const struct prog *prog = call->run->prog;
-
-	for (u32 i = 1; i < prog->nr_subprogs; i++)
-		if (prog->subprogs[i] == call->regs[reg])
-			return true;
-	return wrong_argument(call, reg, "a callback");
-}
-
-static bool check_spin_lock(struct call *call, u32 reg)
-{
-	void *value;
-	const struct map *map = map_with_value(call->run, call->regs[reg], &value);
-
-	if (!map)
-		return wrong_argument(call, reg, "in a map value");
-	if (!map_has_lock(map)) {
-		vm_faultf(call->run, "map '%.16s' has no valid bpf_spin_lock", map->header->name);
-		return false;
-	}
-	if (call->regs[reg] == PTR_U64(value) + (u64)map->lock_at)
-		return true;
-	vm_faultf(call->run, "off %llu doesn't point to 'struct bpf_spin_lock' that is at %d",
-		  (unsigned long long)(call->regs[reg] - PTR_U64(value)), map->lock_at);
-	return false;
-}
-
-static bool check_argument(struct call *call, u32 reg)
-{
-	const u64 *regs = call->regs;
-	u64 next = reg < 5 ? regs[reg + 1] : 0;
-
-	switch (call->helper->args[reg - 1]) {
-	case ARG_CTX:
-		return regs[reg] == PTR_U64(call->run->ctx) ||
-		       wrong_argument(call, reg, "the context");
-	case ARG_MAP:
-		return check_map(call, reg);
-	case ARG_MAP_KEY:
-		return check_map_memory(call, reg, true, false);
-	case ARG_MAP_VALUE:
-		return check_map_memory(call, reg, false, false);
-	case ARG_MAP_VALUE_OUT:
-		return check_map_memory(call, reg, false, true);
-	case ARG_MEM_OR_NULL:
-		if (regs[reg] == 0 && next == 0)
-			return true;
-		return check_memory(call, reg, next, false);
-	case ARG_MEM:
-		return check_memory(call, reg, next, false);
-	case ARG_MEM_OUT:
-		return check_memory(call, reg, next, true);
-	case ARG_SIZE:
-		return regs[reg] || wrong_argument(call, reg, "a size above 0");
-	case ARG_LONG_OUT:
-		return check_memory(call, reg, sizeof(u64), true);
-	case ARG_CALLBACK:
-		return check_callback(call, reg);
-	case ARG_SPIN_LOCK:
-		return check_spin_lock(call, reg);
-	}
-	return true;
-}
-
-static bool check_arguments(struct vm_run *run, const struct helper *helper, const u64 *regs)
-{
-	struct call call = {.run = run, .helper = helper, .regs = regs};
-
-	for (u32 reg = 1; reg <= 5 && helper->args[reg - 1] != ARG_NONE; reg++)
-		if (!check_argument(&call, reg))
-			return false;
-	return true;
 }

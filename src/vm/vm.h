@@ -79,6 +79,10 @@ must_check int interp_callback(struct vm_run *run, u32 insn, u64 a1, u64 a2, u64
 
 /* May this run touch [address, address+size)? For the interpreter and for helper arguments. */
 bool vm_memory_ok(struct vm_run *run, u64 address, u64 size, bool write);
+/* The map, of the program or met by the run, with a value that contains address; NULL. */
+struct map *vm_map_with_value(struct vm_run *run, u64 address, void **value);
+/* What lies at or near an address, in words for a fault. */
+void vm_describe(struct vm_run *run, u64 address, char *text, size_t room);
 /* Ends the run with a fault; returns 0 so that helpers can `return vm_faultf(...)`. */
 u64 vm_faultf(struct vm_run *run, const char *fmt, ...) printf_like(2, 3);
 
