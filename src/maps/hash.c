@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * hash.c: HASH and PERCPU_HASH. Owns index, elements, stripe locks and their repair. Must not know
- * programs, descriptors or attributes. LRU variants are to share the index and the elements.
+ * programs, descriptors or attributes. lru_hash.c shares index, elements and the system call side; it
+ * keeps free elements in lists of its own instead of the bitmap, and has no spare ones.
  *
  * Index. A power of two of 64-byte buckets, each 7 slots {tag, element index + 1} and one word
  * {overflow count, distance}. A key's hash chooses its home bucket; when that is full the element
@@ -50,14 +51,12 @@
 
 #include "maps/hash.h"
 #include "base/memory.h"
-#include "maps/fields.h"
-#include "shm/vcpu.h"
 
 #define MAX_STRIPES 128
 #define TAKE_TRIES 1000 /* each fails only against a change by another thread */
 #define CHUNK_BYTES (64u << 10)
 
-static void *hash_lookup(struct map *map, const void *key)
+void *hash_lookup(struct map *map, const void *key)
 {
 	const struct hash *h = hash_of(map);
 	struct hit hit;
@@ -75,45 +74,9 @@ static void *percpu_hash_lookup_percpu(struct map *map, const void *key, u32 cpu
 	return cpu_value(h, hit.index, cpu);
 }
 
-static void *percpu_hash_lookup(struct map *map, const void *key)
+void *percpu_hash_lookup(struct map *map, const void *key)
 {
 	return percpu_hash_lookup_percpu(map, key, vcpu_current());
-}
-
-/* Locking and the journal. */
-
-static void stripe_repair(struct hash *h, struct stripe *stripe);
-
-static inline int stripe_lock(struct hash *h, struct stripe *stripe)
-{
-	int err = lock_acquire(&stripe->lock);
-
-	if (unlikely(err == LOCK_OWNER_DIED)) {
-		stripe_repair(h, stripe);
-		err = 0;
-	}
-	return err;
-}
-
-static inline struct stripe *stripe_of(const struct hash *h, u32 home)
-{
-	return &h->stripes[home & h->stripe_mask];
-}
-
-/* Elements that end up in no slot get this state. The store is the last one before any change. */
-static inline void journal_begin(struct stripe *stripe, u32 state, u32 home, u32 first, u32 second)
-{
-	store_release(&stripe->journal, 0); /* what follows must not be taken for the old entry */
-	store_relaxed(&stripe->home, home);
-	store_relaxed(&stripe->elements[0], first);
-	store_relaxed(&stripe->elements[1], second);
-	store_release(&stripe->journal, state + 1);
-	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* death comes between two instructions */
-}
-
-static inline void journal_end(struct stripe *stripe)
-{
-	store_release(&stripe->journal, 0);
 }
 
 /* Elements. */
@@ -155,60 +118,10 @@ static inline s64 element_claim(struct hash *h, struct stripe *stripe, u32 home)
 static inline void element_free(struct hash *h, struct stripe *stripe, u32 index)
 {
 	store_release(&element_at(h, index)->state, STATE_FREE);
+	if (unlikely(h->released))
+		return; /* told when the stripe is unlocked */
 	slots_mark_free(&h->free, index);
 	stripe->hint = index;
-}
-
-/* What an update brings: one value, the values of all CPUs, or that of the current one. */
-enum fill { FILL_VALUE, FILL_ALL_CPUS, FILL_THIS_CPU };
-
-INLINE void value_fill(const struct hash *h, u32 index, const void *value, enum fill fill,
-		       bool is_new)
-{
-	u32 cpu;
-
-	switch (fill) {
-	case FILL_VALUE:
-		fields_write(&h->map->fields, element_value(h, element_at(h, index)), value,
-			     h->value_size);
-		return;
-	case FILL_ALL_CPUS:
-		for (cpu = 0; cpu < h->ncpus; cpu++)
-			fields_write(&h->map->fields, cpu_value(h, index, cpu),
-				     (const u8 *)value + (size_t)cpu * h->value_stride,
-				     h->value_stride);
-		return;
-	case FILL_THIS_CPU:
-		for (cpu = 0; is_new && cpu < h->ncpus; cpu++)
-			value_zero(cpu_value(h, index, cpu), h->value_stride);
-		cpu = vcpu_current();
-		if (likely(cpu < h->ncpus))
-			fields_write(&h->map->fields, cpu_value(h, index, cpu), value,
-				     h->value_size);
-		return;
-	}
-}
-
-/* Slots and overflow. The stripe of home is held. */
-
-static inline bool bucket_put(struct bucket *bucket, u64 word)
-{
-	u64 found;
-
-	for (u32 i = 0; i < BUCKET_SLOTS; i++) {
-		found = 0;
-		if (!load_relaxed(&bucket->slots[i]) && atomic_cas(&bucket->slots[i], &found, word))
-			return true;
-	}
-	return false;
-}
-
-static bool overflow_put(struct hash *h, u32 home, u64 word);
-static void overflow_drop(struct hash *h, u32 home);
-
-static inline bool is_in_home(const struct hash *h, u32 home, const u64 *slot)
-{
-	return (u64)((const u8 *)slot - (const u8 *)&h->buckets[home]) < sizeof(struct bucket);
 }
 
 /* Update and delete. */
@@ -217,15 +130,13 @@ INLINE int insert_locked(struct hash *h, struct stripe *stripe, const struct tar
 			 const void *value, enum fill fill)
 {
 	const s64 index = element_claim(h, stripe, target->home);
-	u64 word = slot_word(target->tag, (u32)index);
 	int err = 0;
 
 	if (unlikely(index < 0))
 		return -E2BIG;
 	key_write(element_at(h, (u32)index), target->key, h->key_size);
 	value_fill(h, (u32)index, value, fill, true);
-	if (unlikely(!bucket_put(&h->buckets[target->home], word) &&
-		     !overflow_put(h, target->home, word))) {
+	if (unlikely(!slot_put(h, target, (u32)index))) {
 		element_free(h, stripe, (u32)index);
 		err = -E2BIG;
 	}
@@ -256,9 +167,7 @@ static inline void remove_locked(struct hash *h, struct stripe *stripe, u32 home
 				 const struct hit *hit)
 {
 	journal_begin(stripe, STATE_FREE, home, hit->index, NO_ELEMENT);
-	store_release(hit->slot, 0);
-	if (unlikely(!is_in_home(h, home, hit->slot)))
-		overflow_drop(h, home);
+	slot_clear(h, home, hit->slot);
 	element_free(h, stripe, hit->index);
 	journal_end(stripe);
 }
@@ -348,10 +257,12 @@ static inline int take(struct map *map, const void *key, void *value)
 		err = -ENOENT;
 	}
 	lock_release(&stripe->lock);
+	if (unlikely(h->released) && !err)
+		h->released(h, hit.index);
 	return err;
 }
 
-static int hash_delete(struct map *map, const void *key)
+int hash_delete(struct map *map, const void *key)
 {
 	return take(map, key, NULL);
 }
@@ -384,7 +295,7 @@ static int copy_out_locked(const struct hash *h, const struct hit *hit, void *va
 	return 0;
 }
 
-static int hash_copy_value(struct map *map, const void *key, void *value)
+int hash_copy_value(struct map *map, const void *key, void *value)
 {
 	const struct hash *h = hash_of(map);
 	struct hit hit;
@@ -411,7 +322,7 @@ static int hash_copy_value_locked(struct map *map, const void *key, void *value)
 	return err;
 }
 
-static int hash_lookup_and_delete(struct map *map, const void *key, void *value)
+int hash_lookup_and_delete(struct map *map, const void *key, void *value)
 {
 	return take(map, key, value);
 }
@@ -432,7 +343,7 @@ static int slot_copy(const struct hash *h, u64 *slot, void *key, void *value)
 	return err ? err : 1;
 }
 
-static int hash_get_next_key(struct map *map, const void *key, void *next_key)
+int hash_get_next_key(struct map *map, const void *key, void *next_key)
 {
 	const struct hash *h = hash_of(map);
 	struct hit hit;
@@ -475,12 +386,38 @@ static int slot_take(struct hash *h, u64 *slot, void *key, void *value)
 		}
 		lock_release(&stripe->lock);
 	}
+	if (unlikely(h->released) && taken > 0)
+		h->released(h, hit.index);
 	return taken;
 }
 
+/* The slot of an element of this home. */
+static bool find_index(const struct hash *h, u32 home, u32 index, struct hit *hit);
+
+int hash_evict(struct hash *h, u32 index, u32 generation)
+{
+	struct element *element = element_at(h, index);
+	const u32 state = load_acquire(&element->state);
+	struct stripe *stripe = stripe_of(h, state);
+	struct hit hit;
+	int err;
+
+	if (!(state & STATE_OWNED))
+		return 0;
+	err = stripe_lock(h, stripe);
+	if (unlikely(err))
+		return err;
+	/* Whatever this stripe's elements are changes under its lock only. */
+	if (likely(load_acquire(&element->state) == state && element->generation == generation &&
+		   find_index(h, state & h->bucket_mask, index, &hit)))
+		remove_locked(h, stripe, state & h->bucket_mask, &hit);
+	lock_release(&stripe->lock);
+	return 0;
+}
+
 /* A cursor is the number of slots that have been passed. */
-static int hash_walk(struct map *map, u32 *cursor, void *keys, void *values, u32 *count,
-		     bool with_delete)
+int hash_walk(struct map *map, u32 *cursor, void *keys, void *values, u32 *count,
+	      bool with_delete)
 {
 	struct hash *h = hash_of(map);
 	const u32 value_size = map_user_value_size(map), room = *count;
@@ -527,7 +464,7 @@ static bool bucket_has_room(const struct bucket *bucket)
  * Puts the word into the nearest bucket with room, having raised the home's distance before. False
  * only when the slots are not what they must be: almost half of them are free in a full map.
  */
-static cold bool overflow_put(struct hash *h, u32 home, u64 word)
+cold bool hash_overflow_put(struct hash *h, u32 home, u64 word)
 {
 	u64 *overflow = &h->buckets[home].overflow;
 	const u32 count = (u32)*overflow + 1;
@@ -550,7 +487,7 @@ static cold bool overflow_put(struct hash *h, u32 home, u64 word)
 }
 
 /* The slot has been emptied before. */
-static cold void overflow_drop(struct hash *h, u32 home)
+cold void hash_overflow_drop(struct hash *h, u32 home)
 {
 	u64 *overflow = &h->buckets[home].overflow;
 
@@ -580,6 +517,22 @@ static u32 count_in_bucket(const struct hash *h, u32 home, u32 d, u32 index)
 	return count;
 }
 
+static bool find_index(const struct hash *h, u32 home, u32 index, struct hit *hit)
+{
+	hit->index = index;
+	hit->element = element_at(h, index);
+	for (u32 d = 0; d <= overflow_distance(h, home); d++) {
+		struct bucket *bucket = &h->buckets[(home + d) & h->bucket_mask];
+
+		for (u32 i = 0; i < BUCKET_SLOTS; i++) {
+			hit->slot = &bucket->slots[i];
+			if (slot_index(load_acquire(hit->slot)) == index)
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool is_in_slot(const struct hash *h, u32 home, u32 index)
 {
 	u32 count = 0;
@@ -602,13 +555,13 @@ static void element_settle(struct hash *h, struct stripe *stripe, u32 home, u32 
 		return;
 	atomic_cas(&element->state, &found, state);
 	found = load_ordered(&element->state);
-	if (state == STATE_FREE && found == STATE_FREE)
+	if (state == STATE_FREE && found == STATE_FREE && !h->released)
 		slots_mark_free(&h->free, index);
 	else if (state == STATE_SPARE && found == STATE_SPARE)
 		stripe->spare = index;
 }
 
-static cold void stripe_repair(struct hash *h, struct stripe *stripe)
+cold void hash_stripe_repair(struct hash *h, struct stripe *stripe)
 {
 	const u32 journal = load_acquire(&stripe->journal), home = stripe->home & h->bucket_mask;
 	u32 count = 0;
@@ -701,8 +654,13 @@ struct hash_shape {
 	u32 element_stride, value_offset; /* value_offset: inside an element; 0 if they lie apart */
 	u64 stripes_at, slots_at, buckets_at, elements_at, values_at;
 	u64 cpu_stride;
-	u64 size;
+	u64 beside_at; /* the end of the hash */
 };
+
+static bool is_lru(u32 type)
+{
+	return type == BPF_MAP_TYPE_LRU_HASH || type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
 
 static bool is_percpu(u32 type)
 {
@@ -724,27 +682,28 @@ static u32 power_of_two_from(u32 n)
 
 static cold void hash_shape(struct hash_shape *s, const struct map_spec *spec, u32 ncpus)
 {
-	const bool percpu = is_percpu(spec->type);
+	const bool percpu = is_percpu(spec->type), lru = is_lru(spec->type);
 	const u32 value_stride = ROUND_UP(spec->value_size, 8);
+	const u32 front = lru ? sizeof(struct lru_node) : 0;
 	u64 end = sizeof(struct map_header) + sizeof(struct hash_control);
 
 	s->nr_buckets = power_of_two_from((spec->max_entries + 3) / 4);
 	s->nr_stripes = MIN(s->nr_buckets, MAX_STRIPES);
-	s->nr_spares = percpu ? 0 : s->nr_stripes;
+	s->nr_spares = percpu || lru ? 0 : s->nr_stripes;
 	s->nr_elements = spec->max_entries + s->nr_spares;
 	s->value_offset = (u32)sizeof(struct element) + ROUND_UP(spec->key_size, 8);
-	s->element_stride = s->value_offset + (percpu ? 0 : value_stride);
+	s->element_stride = front + s->value_offset + (percpu ? 0 : value_stride);
 	s->stripes_at = place(&end, s->nr_stripes * sizeof(struct stripe), 64);
-	s->slots_at = place(&end, slots_bytes(s->nr_elements), 64);
+	s->slots_at = place(&end, slots_bytes(lru ? 0 : s->nr_elements), 64);
 	s->buckets_at = place(&end, s->nr_buckets * sizeof(struct bucket), 64);
-	s->elements_at = place(&end, (u64)s->nr_elements * s->element_stride, PAGE_BYTES);
+	s->elements_at = place(&end, (u64)s->nr_elements * s->element_stride, PAGE_BYTES) + front;
 	s->cpu_stride = ROUND_UP((u64)s->nr_elements * value_stride, PAGE_BYTES);
 	s->values_at = percpu ? place(&end, ncpus * s->cpu_stride, PAGE_BYTES) : 0;
-	s->size = end;
+	s->beside_at = ROUND_UP(end, 64);
 }
 
 /* The process-local part. */
-static cold void hash_connect(struct hash *h, const struct map *map)
+cold void hash_connect(struct hash *h, const struct map *map)
 {
 	const struct map_spec spec = {.type = map->header->type,
 				      .key_size = map->key_size,
@@ -774,8 +733,9 @@ static cold void hash_connect(struct hash *h, const struct map *map)
 		.nr_spares = s.nr_spares,
 		.map = map,
 		.region = &map->object.region,
+		.beside = base + s.beside_at,
 	};
-	slots_attach(&h->free, base + s.slots_at, s.nr_elements);
+	slots_attach(&h->free, base + s.slots_at, is_lru(spec.type) ? 0 : s.nr_elements);
 }
 
 enum {
@@ -783,7 +743,7 @@ enum {
 	ENTRIES_MAX = 1 << 27, /* more would need a bucket table above 4 GiB there */
 };
 
-static cold int hash_check(struct map_spec *spec)
+cold int hash_check(struct map_spec *spec)
 {
 	if (!spec->max_entries || !spec->key_size || !spec->value_size)
 		return -EINVAL;
@@ -807,21 +767,28 @@ static cold u64 kernel_bytes(const struct map_spec *spec, u32 ncpus)
 		return base;
 	if (percpu)
 		return base + spec->max_entries * (element + value * ncpus);
+	if (is_lru(spec->type))
+		return base + spec->max_entries * element;
 	return base + ((u64)spec->max_entries + ncpus) * element + 8ull * ncpus;
 }
 
-static cold void hash_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
+cold u64 hash_bytes_of(const struct map_spec *spec, u32 ncpus)
 {
 	struct hash_shape s;
 
 	hash_shape(&s, spec, ncpus);
-	layout->control_size = s.size - sizeof(struct map_header);
+	return s.beside_at;
+}
+
+cold void hash_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
+{
+	layout->control_size = hash_bytes_of(spec, ncpus) - sizeof(struct map_header);
 	layout->flags = spec->flags & BPF_F_NO_PREALLOC ? REGION_SPARSE : 0;
 	layout->memlock = kernel_bytes(spec, ncpus);
 }
 
 /* Zeroed memory: all elements are free, but none is marked so. */
-static cold int hash_init(struct map *map)
+cold int hash_init(struct map *map)
 {
 	const bool sparse = map->flags & BPF_F_NO_PREALLOC;
 	struct hash h;
@@ -841,7 +808,7 @@ static cold int hash_init(struct map *map)
 	}
 	for (u32 i = 0; i < h.nr_spares; i++)
 		element_at(&h, i)->state = STATE_SPARE;
-	if (!sparse)
+	if (!sparse && h.free.count)
 		slots_mark_range_free(&h.free, h.nr_spares, map->max_entries);
 	h.control->populated = sparse ? h.nr_spares : h.nr_elements;
 	return 0;
@@ -866,7 +833,7 @@ static cold void hash_detach(struct map *map)
 
 /* The checked interpreter's question. */
 
-static void *hash_value_at(struct map *map, const void *address)
+void *hash_value_at(struct map *map, const void *address)
 {
 	const struct hash *h = hash_of(map);
 
@@ -874,7 +841,7 @@ static void *hash_value_at(struct map *map, const void *address)
 				h->element_stride, h->value_size, address);
 }
 
-static void *percpu_hash_value_at(struct map *map, const void *address)
+void *percpu_hash_value_at(struct map *map, const void *address)
 {
 	const struct hash *h = hash_of(map);
 	const u64 cpu = (u64)((const u8 *)address - h->values) / h->cpu_stride;
@@ -927,7 +894,7 @@ static bool elements_are_valid(const struct hash *h, struct census *census)
 
 		if (state > STATE_SPARE && !(state & STATE_OWNED))
 			return false;
-		if (state == STATE_FREE && !slots_is_marked(&h->free, i))
+		if (state == STATE_FREE && h->free.count && !slots_is_marked(&h->free, i))
 			return false;
 		spares += state == STATE_SPARE;
 		census->owned += state > STATE_SPARE;
@@ -972,7 +939,7 @@ static bool slots_are_valid(const struct hash *h, struct census *census)
 	return found == census->owned;
 }
 
-static cold bool hash_map_is_valid(struct map *map)
+cold bool hash_map_is_valid(struct map *map)
 {
 	struct hash *h = hash_of(map);
 	struct census census = {

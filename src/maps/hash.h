@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * hash.h: index and elements of the hash family in shared memory, and finding a key in them without
- * a lock. Included by the files of the family only; hash.c describes the whole and proves it.
+ * hash.h: index and elements of the hash family in shared memory, finding a key in them without a
+ * lock, and the steps of a change. Included by the files of the family only; hash.c describes the
+ * whole and proves it.
  */
 #ifndef MAPS_HASH_H
 #define MAPS_HASH_H
@@ -10,8 +11,10 @@
 #include "base/compiler.h"
 #include "base/hash.h"
 #include "base/lock.h"
+#include "maps/fields.h"
 #include "maps/map.h"
 #include "shm/slots.h"
+#include "shm/vcpu.h"
 
 #define BUCKET_SLOTS 7
 #define NO_ELEMENT 0xffffffffu
@@ -46,6 +49,14 @@ struct hash_control {
 	u32 populated; /* elements brought in so far; raised under grow */
 } cacheline_aligned;
 
+/* In front of each element of an LRU type; lru.h says what it means. */
+struct lru_node {
+	u32 prev, next;
+	u32 where;
+	u32 referenced;
+	u64 stamp;
+};
+
 /* Process-local. */
 struct hash {
 	struct bucket *buckets;
@@ -68,6 +79,12 @@ struct hash {
 	u32 nr_spares;
 	const struct map *map;
 	const struct region *region;
+	u8 *beside; /* what the type keeps behind the hash, 64-byte aligned */
+	/*
+	 * Told when an element has become free, outside the stripe lock, by a type that keeps its own
+	 * account of free elements. NULL: the bitmap does.
+	 */
+	void (*released)(struct hash *h, u32 index);
 };
 
 /* A key's place. */
@@ -292,5 +309,134 @@ static inline bool find_key(const struct hash *h, const void *key, struct hit *h
 
 	return find(h, &target, hit);
 }
+
+/*
+ * Changing, under the lock of the home's stripe.
+ */
+void hash_stripe_repair(struct hash *h, struct stripe *stripe);
+/* Puts a slot word into another bucket than its home. */
+bool hash_overflow_put(struct hash *h, u32 home, u64 word);
+void hash_overflow_drop(struct hash *h, u32 home);
+
+static inline int stripe_lock(struct hash *h, struct stripe *stripe)
+{
+	int err = lock_acquire(&stripe->lock);
+
+	if (unlikely(err == LOCK_OWNER_DIED)) {
+		hash_stripe_repair(h, stripe);
+		err = 0;
+	}
+	return err;
+}
+
+static inline struct stripe *stripe_of(const struct hash *h, u32 home)
+{
+	return &h->stripes[home & h->stripe_mask];
+}
+
+/* Elements that end up in no slot get this state. The store is the last one before any change. */
+static inline void journal_begin(struct stripe *stripe, u32 state, u32 home, u32 first, u32 second)
+{
+	store_release(&stripe->journal, 0); /* what follows must not be taken for the old entry */
+	store_relaxed(&stripe->home, home);
+	store_relaxed(&stripe->elements[0], first);
+	store_relaxed(&stripe->elements[1], second);
+	store_release(&stripe->journal, state + 1);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST); /* death comes between two instructions */
+}
+
+static inline void journal_end(struct stripe *stripe)
+{
+	store_release(&stripe->journal, 0);
+}
+
+/* What an update brings: one value, the values of all CPUs, or that of the current one. */
+enum fill { FILL_VALUE, FILL_ALL_CPUS, FILL_THIS_CPU };
+
+INLINE void value_fill(const struct hash *h, u32 index, const void *value, enum fill fill,
+		       bool is_new)
+{
+	u32 cpu;
+
+	switch (fill) {
+	case FILL_VALUE:
+		fields_write(&h->map->fields, element_value(h, element_at(h, index)), value,
+			     h->value_size);
+		return;
+	case FILL_ALL_CPUS:
+		for (cpu = 0; cpu < h->ncpus; cpu++)
+			fields_write(&h->map->fields, cpu_value(h, index, cpu),
+				     (const u8 *)value + (size_t)cpu * h->value_stride,
+				     h->value_stride);
+		return;
+	case FILL_THIS_CPU:
+		for (cpu = 0; is_new && cpu < h->ncpus; cpu++)
+			value_zero(cpu_value(h, index, cpu), h->value_stride);
+		cpu = vcpu_current();
+		if (likely(cpu < h->ncpus))
+			fields_write(&h->map->fields, cpu_value(h, index, cpu), value,
+				     h->value_size);
+		return;
+	}
+}
+
+static inline bool bucket_put(struct bucket *bucket, u64 word)
+{
+	u64 found;
+
+	for (u32 i = 0; i < BUCKET_SLOTS; i++) {
+		found = 0;
+		if (!load_relaxed(&bucket->slots[i]) && atomic_cas(&bucket->slots[i], &found, word))
+			return true;
+	}
+	return false;
+}
+
+/* Publishes an element that is complete. */
+INLINE bool slot_put(struct hash *h, const struct target *target, u32 index)
+{
+	const u64 word = slot_word(target->tag, index);
+
+	return likely(bucket_put(&h->buckets[target->home], word)) ||
+	       hash_overflow_put(h, target->home, word);
+}
+
+static inline bool is_in_home(const struct hash *h, u32 home, const u64 *slot)
+{
+	return (u64)((const u8 *)slot - (const u8 *)&h->buckets[home]) < sizeof(struct bucket);
+}
+
+/* What a slot no longer names; the last step of every removal from a slot. */
+INLINE void slot_clear(struct hash *h, u32 home, u64 *slot)
+{
+	store_release(slot, 0);
+	if (unlikely(!is_in_home(h, home, slot)))
+		hash_overflow_drop(h, home);
+}
+
+/*
+ * Removes element index if it is still the one with this generation. 0, also when it is another;
+ * -EBUSY.
+ */
+must_check int hash_evict(struct hash *h, u32 index, u32 generation);
+
+/* Operations that all types of the family share. */
+void *hash_lookup(struct map *map, const void *key);
+void *percpu_hash_lookup(struct map *map, const void *key);
+int hash_delete(struct map *map, const void *key);
+int hash_copy_value(struct map *map, const void *key, void *value);
+int hash_lookup_and_delete(struct map *map, const void *key, void *value);
+int hash_get_next_key(struct map *map, const void *key, void *next_key);
+int hash_walk(struct map *map, u32 *cursor, void *keys, void *values, u32 *count,
+	      bool with_delete);
+void *hash_value_at(struct map *map, const void *address);
+void *percpu_hash_value_at(struct map *map, const void *address);
+/* Bytes from the map's header to what lies beside the hash, for a map of ncpus. */
+u64 hash_bytes_of(const struct map_spec *spec, u32 ncpus);
+int hash_check(struct map_spec *spec);
+void hash_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout);
+int hash_init(struct map *map);
+void hash_connect(struct hash *h, const struct map *map);
+bool hash_map_is_valid(struct map *map);
 
 #endif

@@ -162,6 +162,8 @@ struct map_ops {
 	 */
 	void *(*lookup)(struct map *map, const void *key);
 	void *(*lookup_percpu)(struct map *map, const void *key, u32 cpu);
+	/* As lookup, where looking is no use of the element (a walk). Unset: lookup. */
+	void *(*look)(struct map *map, const void *key);
 	int (*update)(struct map *map, const void *key, const void *value, u64 flags);
 	int (*delete)(struct map *map, const void *key);
 	/* Types without keys. pop and peek of an empty map: -ENOENT, and value_size zeros in value. */

@@ -75,10 +75,11 @@ static u64 walk(struct vm_run *run, struct map *map, u8 *keys, u64 callback, u64
 {
 	u8 *key = keys, *next = keys + ROUND_UP(map->key_size, 8u), *spare;
 	int err = map->ops->get_next_key(map, NULL, key);
+	void *(*look)(struct map *, const void *) = map->ops->look ?: map->ops->lookup;
 	u64 count = 0, stop;
 
 	for (u32 i = 0; !err && i < map->max_entries; i++) {
-		void *value = map->ops->lookup(map, key);
+		void *value = look(map, key);
 
 		err = map->ops->get_next_key(map, key, next);
 		if (value) {
