@@ -438,5 +438,7 @@ void hash_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layo
 int hash_init(struct map *map);
 void hash_connect(struct hash *h, const struct map *map);
 bool hash_map_is_valid(struct map *map);
+/* Repairs every stripe whose owner died. True if there was one. */
+bool hash_repair_orphans(struct hash *h);
 
 #endif
