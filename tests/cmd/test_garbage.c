@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#define ROUNDS 30000
+#define ROUNDS 30000 /* USERBPF_GARBAGE_ROUNDS asks for another number */
 #define FDS 24
 
 static uint64_t seed = 0x9e3779b97f4a7c15;
@@ -85,8 +85,12 @@ static void some_insns(union bpf_attr *attr)
 /* Half of the time something that gets past the first checks. */
 static void some_attr(int cmd, union test_attr *t)
 {
-	static const uint32_t types[] = {BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_ARRAY,
-					 BPF_MAP_TYPE_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY};
+	static const uint32_t types[] = {
+		BPF_MAP_TYPE_HASH,     BPF_MAP_TYPE_ARRAY,           BPF_MAP_TYPE_PERCPU_HASH,
+		BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_MAP_TYPE_PERCPU_ARRAY,
+		BPF_MAP_TYPE_QUEUE,    BPF_MAP_TYPE_STACK,           BPF_MAP_TYPE_ARRAY_OF_MAPS,
+		BPF_MAP_TYPE_HASH_OF_MAPS,
+	};
 	unsigned words = (unsigned)(rnd() % 21);
 
 	memset(t, 0, sizeof(*t));
@@ -99,12 +103,15 @@ static void some_attr(int cmd, union test_attr *t)
 			memcpy(t->bytes + 8 * i, &(uint32_t){(uint32_t)value}, 4);
 	}
 	if (cmd == BPF_MAP_CREATE) {
-		t->a.map_type = rnd() & 1 ? types[rnd() % 4] : (uint32_t)(rnd() % 40);
+		t->a.map_type = rnd() & 1 ? types[rnd() % (sizeof(types) / sizeof(types[0]))] : (uint32_t)(rnd() % 40);
 		t->a.key_size = rnd() & 3 ? 4 : (uint32_t)(rnd() % 300);
 		t->a.value_size = rnd() & 3 ? 8 : (uint32_t)(rnd() % 40000);
+		if (t->a.map_type == BPF_MAP_TYPE_QUEUE || t->a.map_type == BPF_MAP_TYPE_STACK)
+			t->a.key_size = 0;
 		t->a.max_entries = (uint32_t)(rnd() % 64);
 		if (rnd() & 1)
 			memset(t->bytes + 16, 0, sizeof(t->bytes) - 16);
+		t->a.inner_map_fd = (uint32_t)some_fd();
 	} else if (cmd == BPF_PROG_LOAD) {
 		if (rnd() & 1)
 			memset(t, 0, sizeof(*t));
@@ -127,10 +134,12 @@ static void random_attributes(void **state)
 		BPF_MAP_LOOKUP_BATCH, BPF_MAP_LOOKUP_AND_DELETE_BATCH, BPF_MAP_UPDATE_BATCH,
 		BPF_MAP_DELETE_BATCH, BPF_PROG_BIND_MAP,
 	};
+	const char *asked = getenv("USERBPF_GARBAGE_ROUNDS");
+	int rounds = asked ? atoi(asked) : ROUNDS;
 	unsigned made = 0;
 
 	(void)state;
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		int cmd = commands[rnd() % (sizeof(commands) / sizeof(commands[0]))];
 		union test_attr t;
 		long ret;
@@ -150,7 +159,7 @@ static void random_attributes(void **state)
 	}
 	while (nr_fds)
 		close(fds[--nr_fds]);
-	assert_true(made > ROUNDS / 100);
+	assert_true(made > (unsigned)rounds / 100);
 }
 
 /* A good call on a map after everything that happened. */
