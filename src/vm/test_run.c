@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "base/log.h"
 #include "base/syscall.h"
 #include "object/realm.h"
 #include "vm/ctx.h"
@@ -30,18 +29,6 @@ static u64 now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
-}
-
-static cold int report_fault(const struct vm_run *vm)
-{
-	char line[sizeof(vm->fault.text) + 1];
-	size_t len = strnlen(vm->fault.text, sizeof(vm->fault.text));
-
-	memcpy(line, vm->fault.text, len);
-	line[len] = '\n';
-	realm_trace(line, len + 1);
-	log_line(LOG_REFUSED, "%s", vm->fault.text);
-	return -EFAULT;
 }
 
 /* Runs until the turn is over. */
@@ -73,7 +60,9 @@ int test_run_loop(struct vm_run *vm, struct test_run *run)
 	}
 	run->retval = (u32)retval;
 	run->duration = (u32)MIN((now_ns() - start) / repeat, (u64)UINT32_MAX);
-	return err ? report_fault(vm) : 0;
+	if (err)
+		vm_fault_report(vm);
+	return err;
 }
 
 int test_run_ctx_in(const struct test_run *run, void *ctx, u32 size)

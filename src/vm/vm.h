@@ -86,6 +86,8 @@ void vm_describe(struct vm_run *run, u64 address, char *text, size_t room);
 /* Ends the run with a fault; returns 0 so that helpers can `return vm_faultf(...)`. */
 u64 vm_faultf(struct vm_run *run, const char *fmt, ...) printf_like(2, 3);
 
+/* Tells why a run faulted: one line to the realm's trace and, with `userbpf run -v`, to stderr. */
+void vm_fault_report(const struct vm_run *run);
 /* The inner map of an outer one, held; NULL: none, or a fault. */
 struct map *vm_lookup_inner(struct vm_run *run, struct map *outer, const void *key);
 /* The held map at this address; NULL. */
