@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "base/log.h"
+#include "base/syscall.h"
 #include "btf/btf_object.h"
 #include "cmd/internal.h"
 #include "maps/map.h"
@@ -21,14 +22,17 @@ struct command {
 	const char *name;
 	cmd_handler handler; /* NULL: absent */
 	u32 last_used;
+	s32 fd;    /* of an absent command: offset of its descriptor, or NO_FD */
 	int error; /* of an absent command */
 	const char *reason;
 };
 
+#define NO_FD (-1)
+
 static const struct command commands[] = {
-#define CMD(number, name, last_used, handler) [number] = {#name, handler, last_used, 0, NULL},
-#define CMD_ABSENT(number, name, last_used, error, reason)                                         \
-	[number] = {#name, NULL, last_used, error, reason},
+#define CMD(number, name, last_used, handler) [number] = {#name, handler, last_used, NO_FD, 0, NULL},
+#define CMD_ABSENT(number, name, last_used, fd, error, reason)                                     \
+	[number] = {#name, NULL, last_used, fd, error, reason},
 #include "cmd/commands.def"
 #undef CMD
 #undef CMD_ABSENT
@@ -86,17 +90,26 @@ static cold void log_call(const struct command *command, long result)
 		log_line(LOG_CALLS, "BPF_%s = -1 errno %ld", command->name, -result);
 }
 
+static bool names_closed_fd(const union cmd_attr *attr, s32 at)
+{
+	s32 fd;
+
+	if (at == NO_FD)
+		return false;
+	memcpy(&fd, &attr->bytes[at], sizeof(fd));
+	return sys_fcntl(fd, F_GETFD, 0) == -EBADF;
+}
+
 static long dispatch(u32 cmd, struct call *call)
 {
 	const struct command *command = &commands[cmd];
 
 	if (!unused_is_zero(&call->attr, command->last_used))
 		return -EINVAL;
-	if (!command->handler) {
-		log_absent(command, cmd);
-		return -command->error;
-	}
-	return command->handler(call);
+	if (command->handler)
+		return command->handler(call);
+	log_absent(command, cmd);
+	return names_closed_fd(&call->attr, command->fd) ? -EBADF : -command->error;
 }
 
 long bpf_call(int cmd, u64 attr, u32 size)

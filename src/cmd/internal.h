@@ -64,7 +64,7 @@ struct call {
 typedef long (*cmd_handler)(struct call *call);
 
 #define CMD(number, name, last_used, handler) long handler(struct call *call);
-#define CMD_ABSENT(number, name, last_used, error, reason)
+#define CMD_ABSENT(number, name, last_used, fd, error, reason)
 #include "cmd/commands.def"
 #undef CMD
 #undef CMD_ABSENT

@@ -242,6 +242,26 @@ static void attaching_fails(void **state)
 	close(fd);
 }
 
+/* Commands that name a descriptor say so when it is closed, whether or not they can do anything. */
+static void closed_descriptors(void **state)
+{
+	static const struct {
+		int cmd, fd_at;
+	} cases[] = {
+		{BPF_PROG_DETACH, 0}, {BPF_PROG_QUERY, 0}, {BPF_LINK_CREATE, 0},
+		{BPF_LINK_UPDATE, 0}, {BPF_LINK_DETACH, 0}, {BPF_ITER_CREATE, 0},
+		{BPF_RAW_TRACEPOINT_OPEN, 8},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		union test_attr t = {.bytes = {0}};
+
+		memcpy(t.bytes + cases[i].fd_at, &(int){-1}, sizeof(int));
+		assert_int_equal(bpf_sys(cases[i].cmd, &t, 64), -EBADF);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +269,7 @@ int main(void)
 		cmocka_unit_test(bad_pointers),
 		cmocka_unit_test(no_descriptors_left),
 		cmocka_unit_test(attaching_fails),
+		cmocka_unit_test(closed_descriptors),
 	};
 
 	require_bpf();
