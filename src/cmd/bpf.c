@@ -151,11 +151,6 @@ int bpf_init(void)
 	return realm_open();
 }
 
-const char *bpf_cmd_name(int cmd)
-{
-	return cmd >= 0 && (size_t)cmd < ARRAY_SIZE(commands) ? commands[cmd].name : NULL;
-}
-
 void bpf_log_summary(void)
 {
 	char line[1024];

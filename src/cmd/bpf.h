@@ -16,9 +16,6 @@ long bpf_call(int cmd, u64 attr, u32 size);
 /* Opens the realm and registers the object types; bpf_call() does it when needed. 0 or -errno. */
 int bpf_init(void);
 
-/* Name of a command ("MAP_CREATE"), or NULL. */
-const char *bpf_cmd_name(int cmd);
-
 /*
  * What to map when the application maps fd: fd itself; or a further descriptor of the same object,
  * to be closed after mapping, when the mapping must never become writable; or the -errno of mmap.
@@ -30,7 +27,5 @@ const char *bpf_fd_name(int fd);
 int bpf_fdinfo(int fd, char *text, size_t size);
 /* One line with the commands this process was served and refused; for `userbpf run -v`. */
 void bpf_log_summary(void);
-/* True when epoll, poll and select must treat fd as a map (never readable, always POLLERR). */
-bool bpf_fd_is_object(int fd);
 
 #endif

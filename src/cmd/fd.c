@@ -66,15 +66,6 @@ int bpf_mmap_fd(int fd, u64 offset, u64 len, int prot, int flags)
 	return result;
 }
 
-bool bpf_fd_is_object(int fd)
-{
-	struct object *object = object_behind(fd, NULL);
-
-	if (object)
-		object_put(object);
-	return object;
-}
-
 const char *bpf_fd_name(int fd)
 {
 	static const char *const names[] = {

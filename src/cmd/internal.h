@@ -71,8 +71,6 @@ typedef long (*cmd_handler)(struct call *call);
 
 /* Checks and copies an object name: letters, digits, '_' and '.', NUL within 16. 0 or -EINVAL. */
 must_check int cmd_object_name(char out[BPF_OBJ_NAME_LEN], const char *name);
-/* RDONLY/WRONLY of open_flags, file_flags or map_flags as an access; -EINVAL for both. */
-must_check int cmd_access(u32 flags, enum object_access *access);
 /* OBJ_GET_INFO_BY_FD: bytes from known to len must be zero. -E2BIG, -EFAULT. */
 must_check int info_check_tail(u64 user, u32 len, u32 known);
 /* OBJ_GET_INFO_BY_FD for a BTF object; writes at most *len bytes to user, updates *len. */

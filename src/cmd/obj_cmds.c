@@ -29,7 +29,8 @@ int cmd_object_name(char out[BPF_OBJ_NAME_LEN], const char *name)
 	return 0;
 }
 
-int cmd_access(u32 flags, enum object_access *access)
+/* RDONLY/WRONLY of open_flags or file_flags as an access; -EINVAL for both. */
+static int access_of(u32 flags, enum object_access *access)
 {
 	switch (flags & (BPF_F_RDONLY | BPF_F_WRONLY)) {
 	case 0:
@@ -77,7 +78,7 @@ long cmd_map_get_fd_by_id(struct call *call)
 	u32 flags = call->attr.a.open_flags;
 	enum object_access access;
 
-	if (flags & ~(BPF_F_RDONLY | BPF_F_WRONLY) || cmd_access(flags, &access))
+	if (flags & ~(BPF_F_RDONLY | BPF_F_WRONLY) || access_of(flags, &access))
 		return -EINVAL;
 	return object_open_id(OBJECT_MAP, call->attr.a.map_id, access);
 }
@@ -138,7 +139,7 @@ long cmd_obj_get(struct call *call)
 		return -EINVAL;
 	err = read_path(attr, path, &dirfd);
 	if (!err)
-		err = cmd_access(attr->obj.file_flags, &access);
+		err = access_of(attr->obj.file_flags, &access);
 	return err ? err : object_get_pinned(dirfd, path, access);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "btf/btf.h"
+#include "maps/array.h"
 #include "maps/fields.h"
 #include "maps/value.h"
 #include "shm/vcpu.h"
@@ -43,14 +44,6 @@ static inline u8 *array_value(const struct map *map, u32 index)
 static inline u8 *array_cpu_value(const struct map *map, u32 index, u32 cpu)
 {
 	return array_value(map, index) + cpu * array_cpu_stride(map);
-}
-
-static inline u32 array_index(const void *key)
-{
-	u32 index;
-
-	memcpy(&index, key, sizeof(index));
-	return index;
 }
 
 static void *array_lookup(struct map *map, const void *key)
@@ -170,7 +163,7 @@ static int percpu_array_update_user(struct map *map, const void *key, const void
 	return 0;
 }
 
-static int array_get_next_key(struct map *map, const void *key, void *next_key)
+int array_get_next_key(struct map *map, const void *key, void *next_key)
 {
 	u32 next = 0;
 

@@ -26,6 +26,7 @@
 
 #include "base/atomic.h"
 #include "base/memory.h"
+#include "maps/array.h"
 #include "maps/map.h"
 
 /* The value of a HASH_OF_MAPS in the memory of its HASH. */
@@ -60,14 +61,6 @@ static inline bool is_array(const struct map *map)
 static inline struct outer *outer_of(const struct map *map)
 {
 	return map->local;
-}
-
-static inline u32 array_index(const void *key)
-{
-	u32 index;
-
-	memcpy(&index, key, sizeof(index));
-	return index;
 }
 
 static u32 array_inner_id(struct map *map, const void *key)
@@ -256,18 +249,6 @@ static int outer_copy_value(struct map *map, const void *key, void *value)
 	if (!id)
 		return -ENOENT;
 	memcpy(value, &id, sizeof(id));
-	return 0;
-}
-
-static int array_get_next_key(struct map *map, const void *key, void *next_key)
-{
-	u32 next = 0;
-
-	if (key && array_index(key) < map->max_entries)
-		next = array_index(key) + 1;
-	if (next == map->max_entries)
-		return -ENOENT;
-	memcpy(next_key, &next, sizeof(next));
 	return 0;
 }
 

@@ -139,11 +139,6 @@ int object_from_id(enum object_kind kind, u32 id, struct object **object)
 	return likely(*object) ? 0 : attach_id(identity, object);
 }
 
-void object_get(struct object *object)
-{
-	atomic_add(&object->users, 1);
-}
-
 static void drop_untabled(struct object *object);
 
 void object_put(struct object *object)

@@ -94,7 +94,6 @@ must_check int object_from_fd(int fd, enum object_kind kind, struct object **obj
 			      enum object_access *access);
 /* The object with this id, without a descriptor; -ENOENT. For references by id inside objects. */
 must_check int object_from_id(enum object_kind kind, u32 id, struct object **object);
-void object_get(struct object *object);
 void object_put(struct object *object);
 
 /* A new descriptor of an attached object or of an id. -ENOENT when it is gone, -EMFILE. */

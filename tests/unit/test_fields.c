@@ -3,6 +3,7 @@
  * test_fields.c: values with special fields below the system call: copying around fields against a
  * model, headers that lie, and spin locks whose owner is stopped, or dies after any instruction.
  */
+#include "unit/map_test.h"
 #include "maps/fields.h"
 
 #include <errno.h>
@@ -28,16 +29,11 @@ static struct map *make_locked(uint32_t type)
 				.key_size = 4,
 				.value_size = VALUE_BYTES,
 				.max_entries = 4,
-				.name = "test",
 				.fields = {1, {{FIELD_SPIN_LOCK, 4, 4}}}};
-	int fd = map_create(&spec);
-	struct object *object;
+	struct map *map = open_map(&spec);
 
-	assert_true(fd >= 0);
-	assert_int_equal(object_from_fd(fd, OBJECT_MAP, &object, NULL), 0);
-	close(fd);
-	assert_int_equal(map_of(object)->lock_at, 4);
-	return map_of(object);
+	assert_int_equal(map->lock_at, 4);
+	return map;
 }
 
 static int put(struct map *map, uint8_t byte, u64 flags)
@@ -51,8 +47,7 @@ static int put(struct map *map, uint8_t byte, u64 flags)
 
 static void drop(struct map *map)
 {
-	object_put(&map->object);
-	object_collect();
+	close_map(map);
 }
 
 /* Fields at random places, in order. */
@@ -247,14 +242,6 @@ static void an_owner_may_die_at_any_instruction(void **state)
 	}
 }
 
-static int remove_directory(const char *path)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", path);
-	return system(command);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,14 +252,9 @@ int main(void)
 		cmocka_unit_test(a_stopped_owner_does_not_stop_others),
 		cmocka_unit_test(an_owner_may_die_at_any_instruction),
 	};
-	char directory[] = "/dev/shm/userbpf-test-XXXXXX";
-	int failed;
+	const char *directory = make_realm_directory();
 
-	if (!mkdtemp(directory))
+	if (!directory)
 		return 1;
-	setenv("USERBPF_DIR", directory, 1);
-	object_register(&map_object_type);
-	cmocka_set_message_output(CM_OUTPUT_TAP);
-	failed = realm_open() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
-	return remove_directory(directory) ? 1 : failed;
+	return run_in_realm(directory, tests);
 }

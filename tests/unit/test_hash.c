@@ -3,6 +3,7 @@
  * test_hash.c: the hash family at the level of its operations. Against a model, with full maps, with
  * threads, and with a process that is killed after every single instruction of a mutation.
  */
+#include "unit/map_test.h"
 #include "maps/hash.h"
 
 #include <errno.h>
@@ -41,22 +42,15 @@ static struct map *make(uint32_t type, uint32_t key_size, uint32_t value_size,
 				.key_size = key_size,
 				.value_size = value_size,
 				.max_entries = max_entries,
-				.flags = flags,
-				.name = "test"};
-	int fd = map_create(&spec);
-	struct object *object;
+				.flags = flags};
 
-	assert_true(fd >= 0);
-	assert_int_equal(object_from_fd(fd, OBJECT_MAP, &object, NULL), 0);
-	close(fd);
-	return map_of(object);
+	return open_map(&spec);
 }
 
 static void drop(struct map *map)
 {
 	assert_true(map->ops->is_valid(map));
-	object_put(&map->object);
-	object_collect();
+	close_map(map);
 }
 
 /* Key number id: different for all ids that fit into the key. */
@@ -621,14 +615,6 @@ static void start_on_small_file_system(const char *directory)
 		full_status = 1;
 }
 
-static int remove_directory(const char *path)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", path);
-	return system(command);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -642,15 +628,10 @@ int main(void)
 		cmocka_unit_test(death_at_any_instruction),
 		cmocka_unit_test(a_full_file_system_is_no_memory),
 	};
-	char directory[] = "/dev/shm/userbpf-test-XXXXXX";
-	int failed;
+	const char *directory = make_realm_directory();
 
-	if (!mkdtemp(directory))
+	if (!directory)
 		return 1;
-	setenv("USERBPF_DIR", directory, 1);
-	object_register(&map_object_type);
 	start_on_small_file_system(directory);
-	cmocka_set_message_output(CM_OUTPUT_TAP);
-	failed = realm_open() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
-	return remove_directory(directory) ? 1 : failed;
+	return run_in_realm(directory, tests);
 }

@@ -4,6 +4,7 @@
  * at every single change it makes, and with processes that are killed at any time. Afterwards
  * every element is on one list, and all of them can be used again.
  */
+#include "unit/map_test.h"
 #include "maps/lru.h"
 
 #include <errno.h>
@@ -54,22 +55,15 @@ static struct map *make(u32 type, u32 entries, u32 flags)
 				.key_size = 4,
 				.value_size = 8,
 				.max_entries = entries,
-				.flags = flags,
-				.name = "test"};
-	int fd = map_create(&spec);
-	struct object *object;
+				.flags = flags};
 
-	assert_true(fd >= 0);
-	assert_int_equal(object_from_fd(fd, OBJECT_MAP, &object, NULL), 0);
-	close(fd);
-	return map_of(object);
+	return open_map(&spec);
 }
 
 static void drop(struct map *map)
 {
 	assert_true(map->ops->is_valid(map));
-	object_put(&map->object);
-	object_collect();
+	close_map(map);
 }
 
 /* The value belongs to the key. */
@@ -503,14 +497,6 @@ static void kills_lose_no_capacity(void **state)
 	munmap(log, sizeof(*log));
 }
 
-static int remove_directory(const char *path)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", path);
-	return system(command);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -519,19 +505,15 @@ int main(void)
 		cmocka_unit_test(death_at_any_instruction),
 		cmocka_unit_test(kills_lose_no_capacity),
 	};
-	char directory[] = "/dev/shm/userbpf-test-XXXXXX";
-	int failed;
+	const char *directory;
 
 	cpus = vcpu_possible();
 	if (cpus > MAX_CPUS) {
 		printf("1..0 # SKIP more than %d CPUs\n", MAX_CPUS);
 		return 0;
 	}
-	if (!mkdtemp(directory))
+	directory = make_realm_directory();
+	if (!directory)
 		return 1;
-	setenv("USERBPF_DIR", directory, 1);
-	object_register(&map_object_type);
-	cmocka_set_message_output(CM_OUTPUT_TAP);
-	failed = realm_open() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
-	return remove_directory(directory) ? 1 : failed;
+	return run_in_realm(directory, tests);
 }

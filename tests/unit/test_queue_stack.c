@@ -4,6 +4,7 @@
  * process that is killed after every instruction of interest, and with processes that are killed at
  * random, whose elements are all accounted for.
  */
+#include "unit/map_test.h"
 #include "maps/map.h"
 
 #include <errno.h>
@@ -64,22 +65,15 @@ static struct map *make(uint32_t type, uint32_t max_entries)
 {
 	struct map_spec spec = {.type = type,
 				.value_size = sizeof(struct element),
-				.max_entries = max_entries,
-				.name = "test"};
-	int fd = map_create(&spec);
-	struct object *object;
+				.max_entries = max_entries};
 
-	assert_true(fd >= 0);
-	assert_int_equal(object_from_fd(fd, OBJECT_MAP, &object, NULL), 0);
-	close(fd);
-	return map_of(object);
+	return open_map(&spec);
 }
 
 static void drop(struct map *map)
 {
 	assert_true(map->ops->is_valid(map));
-	object_put(&map->object);
-	object_collect();
+	close_map(map);
 }
 
 static int push(struct map *map, uint64_t name, uint64_t flags)
@@ -608,14 +602,6 @@ static void a_storm_of_kills_loses_and_doubles_nothing(void **state)
 		storm_run(&cases[i], kills ? (unsigned)atoi(kills) : 150);
 }
 
-static int remove_directory(const char *path)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", path);
-	return system(command);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -625,14 +611,9 @@ int main(void)
 		cmocka_unit_test(threads_lose_and_double_nothing),
 		cmocka_unit_test(a_storm_of_kills_loses_and_doubles_nothing),
 	};
-	char directory[] = "/dev/shm/userbpf-test-XXXXXX";
-	int failed;
+	const char *directory = make_realm_directory();
 
-	if (!mkdtemp(directory))
+	if (!directory)
 		return 1;
-	setenv("USERBPF_DIR", directory, 1);
-	object_register(&map_object_type);
-	cmocka_set_message_output(CM_OUTPUT_TAP);
-	failed = realm_open() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
-	return remove_directory(directory) ? 1 : failed;
+	return run_in_realm(directory, tests);
 }
