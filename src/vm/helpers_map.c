@@ -76,7 +76,7 @@ static u64 walk(struct vm_run *run, struct map *map, u8 *keys, u64 callback, u64
 	u8 *key = keys, *next = keys + ROUND_UP(map->key_size, 8u), *spare;
 	int err = map->ops->get_next_key(map, NULL, key);
 	void *(*look)(struct map *, const void *) = map->ops->look ?: map->ops->lookup;
-	u64 count = 0, stop;
+	u64 args[4] = {PTR_U64(map), 0, 0, ctx}, count = 0, stop;
 
 	for (u32 i = 0; !err && i < map->max_entries; i++) {
 		void *value = look(map, key);
@@ -86,8 +86,9 @@ static u64 walk(struct vm_run *run, struct map *map, u8 *keys, u64 callback, u64
 			count++;
 			run->extra[run->nr_extra - 1].start = PTR_U64(key);
 			run->extra[run->nr_extra - 1].end = PTR_U64(key) + map->key_size;
-			if (interp_callback(run, (u32)callback, PTR_U64(map), PTR_U64(key),
-					    PTR_U64(value), ctx, &stop) || stop)
+			args[1] = PTR_U64(key);
+			args[2] = PTR_U64(value);
+			if (vm_callback(run, (u32)callback, args, &stop) || stop)
 				break;
 		}
 		spare = key;
@@ -120,15 +121,15 @@ HELPER_FN(for_each_map_elem)
 HELPER_FN(loop)
 {
 	u32 count = (u32)r1;
-	u64 stop;
+	u64 args[4] = {0, r3}, stop;
 
 	if (r4)
 		return HELPER_ERROR(EINVAL);
 	if (count > LOOPS_MAX)
 		return HELPER_ERROR(E2BIG);
-	for (u32 i = 0; i < count; i++)
-		if (interp_callback(run, (u32)r2, i, r3, 0, 0, &stop) || stop)
-			return i + 1;
+	for (; args[0] < count; args[0]++)
+		if (vm_callback(run, (u32)r2, args, &stop) || stop)
+			return args[0] + 1;
 	return count;
 }
 

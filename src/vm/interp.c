@@ -10,28 +10,18 @@
  * fault. The last instruction is an exit or a jump (checked at the start of a run) and all jump
  * targets are checked when taken; hence falling through needs no check.
  */
-#include "vm/vm.h"
+#include "vm/state.h"
 
 #include <endian.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <linux/filter.h>
 
 #include "base/atomic.h"
-#include "base/lock.h"
+#include "vm/engine.h"
 #include "vm/helper.h"
 #include "vm/insn.h"
-
-/*
- * A frame's 512 bytes are the upper half of its stride: stores just beyond either end of a frame
- * never land in another one.
- */
-#define FRAME_STRIDE (2 * PROG_STACK_BYTES)
-/* What registers hold that a call has clobbered; no address of user space. */
-#define POISON 0xdead4ead00000000u
 
 struct frame {
 	const struct bpf_insn *caller; /* the call that made it; NULL at the bottom of exec() */
@@ -40,18 +30,15 @@ struct frame {
 };
 
 struct interp {
-	u8 stack[PROG_MAX_FRAMES * FRAME_STRIDE] __attribute__((aligned(16)));
+	struct vm_state state; /* first: run->state points here */
 	struct frame frames[PROG_MAX_FRAMES];
-	u32 depth;      /* live frames */
-	u32 live_bytes; /* of stack: depth strides */
-	u32 pc;         /* of the current instruction, where something may fault */
-	/* The map value that was touched last. Values stay values for as long as the map lives. */
-	struct {
-		u64 start;
-		u32 size;
-		bool readable, writable;
-	} value;
+	u32 depth; /* live frames */
 };
+
+static inline struct interp *interp_of(const struct vm_run *run)
+{
+	return container_of(run->state, struct interp, state);
+}
 
 struct word_u8 {
 	u8 v;
@@ -65,50 +52,6 @@ struct word_u32 {
 struct word_u64 {
 	u64 v;
 } __attribute__((packed, may_alias));
-
-static bool memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write);
-static void fault_access(struct vm_run *run, u64 address, u32 size, const char *what);
-
-static inline bool in_range(u64 address, u64 size, u64 start, u64 length)
-{
-	u64 at = address - start;
-
-	return at < length && size <= length - at;
-}
-
-static inline bool in_frame(u64 at, u64 size)
-{
-	u64 offset = at % FRAME_STRIDE;
-
-	return offset >= PROG_STACK_BYTES && size <= FRAME_STRIDE - offset;
-}
-
-static inline bool in_packet(const struct packet *packet, u64 address, u64 size, bool write)
-{
-	return packet && (packet->writable || !write) &&
-	       in_range(address, size, PTR_U64(packet->data),
-			(u64)(packet->data_end - packet->data));
-}
-
-static inline bool in_last_value(const struct interp *vm, u64 address, u64 size, bool write)
-{
-	return in_range(address, size, vm->value.start, vm->value.size) &&
-	       (write ? vm->value.writable : vm->value.readable);
-}
-
-/* May an instruction load or store size bytes (1, 2, 4, 8)? The stack wants natural alignment. */
-static inline bool may_access(struct vm_run *run, struct interp *vm, u64 address, u32 size,
-			      bool write)
-{
-	u64 at = address - PTR_U64(vm->stack);
-
-	if (at < vm->live_bytes)
-		return in_frame(at, size) && at % size == 0;
-	if (in_last_value(vm, address, size, write) ||
-	    in_packet(run->packet, address, size, write))
-		return true;
-	return memory_elsewhere(run, address, size, write);
-}
 
 static inline u32 index_of(const struct vm_run *run, const struct bpf_insn *insn)
 {
@@ -271,13 +214,13 @@ static bool run_atomic(struct vm_run *run, const struct bpf_insn *insn, u64 *reg
 	bool load = insn->imm == UAPI_LOAD_ACQ;
 	u64 address = regs[load ? insn->src_reg : insn->dst_reg] + (u64)(s64)insn->off;
 
-	run->interp->pc = index_of(run, insn);
+	run->state->pc = index_of(run, insn);
 	if (insn_find(insn) == INSN_NONE) {
 		vm_faultf(run, "unknown atomic instruction %02x of %u bytes", insn->imm, size);
 		return false;
 	}
-	if (!may_access(run, run->interp, address, size, !load)) {
-		fault_access(run, address, size, load ? "load" : "atomic access");
+	if (!may_access(run, address, size, !load)) {
+		vm_fault_access(run, address, size, load ? "load" : "atomic access");
 		return false;
 	}
 	if (address % size) {
@@ -323,7 +266,7 @@ static enum packet_load run_packet_load(struct vm_run *run, const struct bpf_ins
 	u32 size = size_of_access(insn->code), at;
 	s64 offset;
 
-	run->interp->pc = index_of(run, insn);
+	run->state->pc = index_of(run, insn);
 	if (!packet || !run->prog->type->ld_abs || insn_find(insn) == INSN_NONE ||
 	    regs[6] != PTR_U64(run->ctx)) {
 		vm_faultf(run, "packet load without a packet, or R6 is not the context");
@@ -353,12 +296,12 @@ static inline void clear(void *memory, size_t size)
 
 static u64 frame_pointer(const struct interp *vm)
 {
-	return PTR_U64(vm->stack) + vm->live_bytes;
+	return PTR_U64(vm->state.stack) + vm->state.live_bytes;
 }
 
 static bool push_frame(struct vm_run *run, const struct bpf_insn *caller, const u64 *regs)
 {
-	struct interp *vm = run->interp;
+	struct interp *vm = interp_of(run);
 	struct frame *frame = &vm->frames[vm->depth];
 
 	if (vm->depth == PROG_MAX_FRAMES) {
@@ -369,8 +312,8 @@ static bool push_frame(struct vm_run *run, const struct bpf_insn *caller, const 
 	frame->may_gotos = MAY_GOTO_LIMIT;
 	memcpy(frame->saved, regs + 6, sizeof(frame->saved));
 	vm->depth++;
-	vm->live_bytes += FRAME_STRIDE;
-	clear(vm->stack + vm->live_bytes - PROG_STACK_BYTES, PROG_STACK_BYTES);
+	vm->state.live_bytes += FRAME_STRIDE;
+	clear(vm->state.stack + vm->state.live_bytes - PROG_STACK_BYTES, PROG_STACK_BYTES);
 	return true;
 }
 
@@ -378,7 +321,7 @@ static const struct bpf_insn *pop_frame(struct interp *vm, u64 *regs)
 {
 	struct frame *frame = &vm->frames[--vm->depth];
 
-	vm->live_bytes -= FRAME_STRIDE;
+	vm->state.live_bytes -= FRAME_STRIDE;
 	memcpy(regs + 6, frame->saved, sizeof(frame->saved));
 	regs[10] = frame_pointer(vm);
 	return frame->caller;
@@ -466,7 +409,7 @@ static int exec(struct vm_run *run, u32 pc, const u64 arguments[4], u64 *retval)
 	const struct bpf_insn *const code = run->prog->code;
 	const u64 insn_cnt = run->prog->insn_cnt;
 	const struct bpf_insn *insn = code + pc, *start = insn;
-	struct interp *const vm = run->interp;
+	struct interp *const vm = interp_of(run);
 	u64 regs[16];
 	u64 address = 0;
 	u32 size = 0;
@@ -511,7 +454,7 @@ static int exec(struct vm_run *run, u32 pc, const u64 arguments[4], u64 *retval)
 	name : {                                                                                   \
 		address = SRC_REG + (u64)(s64)insn->off;                                           \
 		size = sizeof(type);                                                               \
-		if (unlikely(!may_access(run, vm, address, sizeof(type), false)))                  \
+		if (unlikely(!may_access(run, address, sizeof(type), false)))                  \
 			goto bad_load;                                                             \
 		DST = (u64)(s64)(type)WORD(type, address);                                         \
 		NEXT();                                                                            \
@@ -520,7 +463,7 @@ static int exec(struct vm_run *run, u32 pc, const u64 arguments[4], u64 *retval)
 	label : {                                                                                  \
 		address = DST + (u64)(s64)insn->off;                                               \
 		size = sizeof(type);                                                               \
-		if (unlikely(!may_access(run, vm, address, sizeof(type), true)))                   \
+		if (unlikely(!may_access(run, address, sizeof(type), true)))                   \
 			goto bad_store;                                                            \
 		WORD(type, address) = (type)(value);                                               \
 		NEXT();                                                                            \
@@ -608,7 +551,7 @@ gotol:
 call:
 	CHARGE();
 	start = insn + 1;
-	vm->pc = index_of(run, insn);
+	vm->state.pc = index_of(run, insn);
 	if (likely(insn->src_reg == 0)) {
 		if (unlikely(!call_helper(run, (u32)insn->imm, regs)))
 			goto stop;
@@ -636,24 +579,24 @@ exit:
 	return 0;
 
 bad_load:
-	vm->pc = index_of(run, insn);
-	fault_access(run, address, size, "load");
+	vm->state.pc = index_of(run, insn);
+	vm_fault_access(run, address, size, "load");
 	goto stop;
 bad_store:
-	vm->pc = index_of(run, insn);
-	fault_access(run, address, size, "store");
+	vm->state.pc = index_of(run, insn);
+	vm_fault_access(run, address, size, "store");
 	goto stop;
 bad_jump:
-	vm->pc = index_of(run, insn);
+	vm->state.pc = index_of(run, insn);
 	vm_faultf(run, "jump out of range to %lld", (long long)to);
 	goto stop;
 out_of_budget:
-	vm->pc = index_of(run, insn);
+	vm->state.pc = index_of(run, insn);
 	run->insns_left = 0;
 	vm_faultf(run, "the instruction budget is used up");
 	goto stop;
 unknown:
-	vm->pc = index_of(run, insn);
+	vm->state.pc = index_of(run, insn);
 	vm_faultf(run, "unknown instruction %02x", insn->code);
 stop:
 	return -EFAULT;
@@ -666,228 +609,48 @@ stop:
 /* An exec() that faulted leaves its frames; its caller unwinds them. */
 static int exec_unwinding(struct vm_run *run, u32 pc, const u64 arguments[4], u64 *retval)
 {
-	u32 depth = run->interp->depth;
+	struct interp *vm = interp_of(run);
+	u32 depth = vm->depth;
 	int err = exec(run, pc, arguments, retval);
 
-	run->interp->depth = depth;
-	run->interp->live_bytes = depth * FRAME_STRIDE;
+	vm->depth = depth;
+	vm->state.live_bytes = depth * FRAME_STRIDE;
 	return err;
 }
 
-/* A run that ends, in whatever way, does not keep its lock. */
-static cold int drop_spin_lock(struct vm_run *run)
-{
-	lock_release(run->spin_lock);
-	run->spin_lock = NULL;
-	vm_faultf(run, "the program ended inside a bpf_spin_lock-ed region");
-	return -EFAULT;
-}
-
-int interp_run(struct vm_run *run, u64 *retval)
+static int interp_run(struct vm_run *run, u64 *retval)
 {
 	const struct prog *prog = run->prog;
 	const u64 arguments[4] = {PTR_U64(run->ctx)};
-	const struct bpf_insn *last;
+	const struct bpf_insn *last = prog->insn_cnt ? &prog->code[prog->insn_cnt - 1] : NULL;
 	struct interp vm;
 	int err;
 
-	vm.depth = vm.live_bytes = vm.pc = 0;
-	vm.value.start = vm.value.size = 0;
-	run->interp = &vm;
-	run->fault.set = false;
-	last = prog->insn_cnt ? &prog->code[prog->insn_cnt - 1] : NULL;
+	vm.depth = 0;
+	vm_state_init(&vm.state);
+	run->state = &vm.state;
 	if (last && (last->code == (BPF_JMP | BPF_EXIT) || insn_is_ja(last))) {
 		err = exec_unwinding(run, 0, arguments, retval);
 	} else {
 		vm_faultf(run, "the program does not end with an exit or a jump");
 		err = -EFAULT;
 	}
-	if (unlikely(run->spin_lock))
-		err = drop_spin_lock(run);
-	run->interp = NULL;
-	if (unlikely(run->held.count))
-		vm_release_maps(run);
+	run->state = NULL;
 	return err;
 }
 
-int interp_callback(struct vm_run *run, u32 insn, u64 a1, u64 a2, u64 a3, u64 a4, u64 *retval)
+static int interp_callback(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval)
 {
-	const u64 arguments[4] = {a1, a2, a3, a4};
-	u32 pc = run->interp->pc;
-	int err;
+	u32 pc = run->state->pc;
+	int err = exec_unwinding(run, insn, arguments, retval);
 
-	if (insn >= run->prog->insn_cnt) {
-		vm_faultf(run, "callback %u is outside the program", insn);
-		return -EFAULT;
-	}
-	err = exec_unwinding(run, insn, arguments, retval);
 	if (!err)
-		run->interp->pc = pc;
+		run->state->pc = pc;
 	return err;
 }
 
-u64 vm_faultf(struct vm_run *run, const char *fmt, ...)
-{
-	va_list args;
-
-	if (run->fault.set)
-		return 0;
-	run->fault.set = true;
-	run->fault.insn = run->interp ? run->interp->pc : 0;
-	va_start(args, fmt);
-	vsnprintf(run->fault.text, sizeof(run->fault.text), fmt, args);
-	va_end(args);
-	return 0;
-}
-
-static bool in_context(const struct vm_run *run, u64 address, u64 size, bool write)
-{
-	u64 offset = address - PTR_U64(run->ctx);
-
-	if (!run->ctx || !run->ctx_rules || offset >= run->ctx_rules->size)
-		return false;
-	return (size == 1 || size == 2 || size == 4 || size == 8) &&
-	       ctx_access_ok(run->ctx_rules, offset, (u32)size, write);
-}
-
-struct map *vm_map_with_value(struct vm_run *run, u64 address, void **value)
-{
-	for (u32 i = 0; i < run->prog->nr_maps; i++) {
-		struct map *map = run->prog->maps[i];
-
-		*value = map->ops->value_at ? map->ops->value_at(map, U64_PTR(address)) : NULL;
-		if (*value)
-			return map;
-	}
-	return vm_held_map_with(run, address, value);
-}
-
-/* Finds and remembers the map value that contains address, or its part between special fields. */
-static bool find_value(struct vm_run *run, u64 address)
-{
-	struct interp *vm = run->interp;
-	void *value;
-	const struct map *map = vm_map_with_value(run, address, &value);
-	u32 from, to;
-
-	if (!map || !map_value_part(map, (u32)(address - PTR_U64(value)), &from, &to))
-		return false;
-	vm->value.start = PTR_U64(value) + from;
-	vm->value.size = to - from;
-	vm->value.readable = !(map->flags & BPF_F_WRONLY_PROG);
-	vm->value.writable = !(map->flags & BPF_F_RDONLY_PROG);
-	return true;
-}
-
-/* Everything but the stack, the packet and the last value. */
-static bool memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write)
-{
-	for (u32 i = 0; i < MIN(run->nr_extra, (u32)VM_EXTRA_MEMORY); i++) {
-		const struct vm_memory *extra = &run->extra[i];
-
-		if (in_range(address, size, extra->start, extra->end - extra->start))
-			return extra->writable || !write;
-	}
-	if (in_context(run, address, size, write))
-		return true;
-	return find_value(run, address) && in_last_value(run->interp, address, size, write);
-}
-
-bool vm_memory_ok(struct vm_run *run, u64 address, u64 size, bool write)
-{
-	const struct interp *vm = run->interp;
-	u64 at = address - PTR_U64(vm->stack);
-
-	if (size == 0)
-		return true;
-	if (at < vm->live_bytes)
-		return in_frame(at, size);
-	return in_last_value(vm, address, size, write) ||
-	       in_packet(run->packet, address, size, write) ||
-	       memory_elsewhere(run, address, size, write);
-}
-
-#define NEAR 65536u
-
-static void describe_stack(const struct interp *vm, u64 at, char *text, size_t room)
-{
-	u32 frame = (u32)(at / FRAME_STRIDE);
-
-	/* Just above a frame lies the unused half of the next one. */
-	if (frame && (at % FRAME_STRIDE < PROG_STACK_BYTES / 2 || frame == vm->depth))
-		frame--;
-	snprintf(text, room, "fp%+lld of frame %u, whose stack is fp-512 to fp",
-		 (long long)at - (long long)(frame + 1) * FRAME_STRIDE, frame);
-}
-
-/* False unless address lies in a part of the run's memory, or, if near, close to one. */
-static bool describe_region(const struct vm_run *run, u64 address, u64 near, char *text,
-			    size_t room)
-{
-	const struct interp *vm = run->interp;
-	const struct packet *packet = run->packet;
-
-	if (run->ctx_rules && address - PTR_U64(run->ctx) < run->ctx_rules->size)
-		snprintf(text, room, "context offset %llu, where the field rules forbid it",
-			 (unsigned long long)(address - PTR_U64(run->ctx)));
-	else if (vm->value.size &&
-		 address - vm->value.start + near < vm->value.size + 2 * near)
-		snprintf(text, room, "offset %lld of a map value of %u %sbytes",
-			 (long long)(address - vm->value.start), vm->value.size,
-			 !vm->value.readable   ? "write-only "
-			 : vm->value.writable ? ""
-					      : "read-only ");
-	else if (packet && address - PTR_U64(packet->head) + near <
-				   (u64)(packet->end - packet->head) + 2 * near)
-		snprintf(text, room, "packet offset %lld, the packet has %lld%s bytes",
-			 (long long)(address - PTR_U64(packet->data)),
-			 (long long)(packet->data_end - packet->data),
-			 packet->writable ? "" : " read-only");
-	else
-		return false;
-	return true;
-}
-
-/* Special fields of map values are no program's to touch. */
-static bool describe_field(struct vm_run *run, u64 address, char *text, size_t room)
-{
-	void *value;
-	const struct map *map = vm_map_with_value(run, address, &value);
-	u32 from, to;
-
-	if (!map || map_value_part(map, (u32)(address - PTR_U64(value)), &from, &to))
-		return false;
-	snprintf(text, room, "offset %llu of a map value, in a special field at %u to %u",
-		 (unsigned long long)(address - PTR_U64(value)), from, to - 1);
-	return true;
-}
-
-void vm_describe(struct vm_run *run, u64 address, char *text, size_t room)
-{
-	const struct interp *vm = run->interp;
-	u64 at = address - PTR_U64(vm->stack);
-
-	if (at < vm->live_bytes + FRAME_STRIDE)
-		describe_stack(vm, at, text, room);
-	else if (address < NEAR)
-		snprintf(text, room, "0x%llx, which is no address (a NULL pointer?)",
-			 (unsigned long long)address);
-	else if (address - POISON + NEAR < 2 * NEAR)
-		snprintf(text, room, "a register that a call has clobbered");
-	else if (!describe_field(run, address, text, room) &&
-		 !describe_region(run, address, 0, text, room) &&
-		 !describe_region(run, address, NEAR, text, room))
-		snprintf(text, room, "0x%llx, which is no memory of this program",
-			 (unsigned long long)address);
-}
-
-static cold void fault_access(struct vm_run *run, u64 address, u32 size, const char *what)
-{
-	const struct interp *vm = run->interp;
-	u64 at = address - PTR_U64(vm->stack);
-	char where[120];
-
-	vm_describe(run, address, where, sizeof(where));
-	vm_faultf(run, "%s%s of %u bytes at %s",
-		  at < vm->live_bytes && in_frame(at, size) ? "misaligned " : "", what, size, where);
-}
+const struct engine interp_engine = {
+	.name = "interp",
+	.run = interp_run,
+	.callback = interp_callback,
+};

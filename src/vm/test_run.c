@@ -39,7 +39,7 @@ static int run_turn(struct vm_run *vm, u32 *left, u64 *retval)
 
 	do {
 		vm->insns_left = VM_DEFAULT_BUDGET;
-		err = interp_run(vm, retval);
+		err = vm_run(vm, retval);
 		used = VM_DEFAULT_BUDGET - vm->insns_left + RUN_INSNS;
 		turn -= MIN(turn, used);
 	} while (--*left && turn && !err);

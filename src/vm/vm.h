@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * vm.h: one run of a program. The contract that the interpreter, the JITs, the helpers and
- * test_run share. Knows no fd and no command.
+ * vm.h: one run of a program. The contract that the engines, the helpers and test_run share. Knows no fd and no command.
  *
  * Pointers in registers are true addresses of this process. Contexts of packet programs and the
  * packets lie below 4 GiB, so that their 32-bit data fields are true pointers too.
@@ -46,8 +45,9 @@ struct vm_held {
 	struct map *few[VM_HELD_FEW];
 };
 
-struct interp;
+struct engine;
 struct lock;
+struct vm_state;
 
 struct vm_run {
 	struct prog *prog;
@@ -62,7 +62,8 @@ struct vm_run {
 	struct lock *spin_lock; /* in a map's value, that the program holds now */
 	u64 insns_left;        /* instruction budget; a run that uses it up faults */
 	struct vm_fault fault;
-	struct interp *interp; /* the interpreter's own state; NULL before the run */
+	const struct engine *engine;
+	struct vm_state *state; /* the engine's; NULL before and after the run */
 };
 
 #define VM_DEFAULT_BUDGET (1ull << 28) /* some 0.3 s */
@@ -72,12 +73,11 @@ struct vm_run {
  * outside what the program may touch, an unknown instruction, a division of the frame limit, the
  * budget. Owns a virtual CPU meanwhile (the caller has called vcpu_enter()).
  */
-must_check int interp_run(struct vm_run *run, u64 *retval);
-/* Calls back into the program (for_each, loop): up to four arguments. Same results. */
-must_check int interp_callback(struct vm_run *run, u32 insn, u64 a1, u64 a2, u64 a3, u64 a4,
-			       u64 *retval);
+must_check int vm_run(struct vm_run *run, u64 *retval);
+/* Calls back into the program (for_each, loop) at an instruction, R1-R4 given. Same results. */
+must_check int vm_callback(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval);
 
-/* May this run touch [address, address+size)? For the interpreter and for helper arguments. */
+/* May this run touch [address, address+size)? For helper arguments. */
 bool vm_memory_ok(struct vm_run *run, u64 address, u64 size, bool write);
 /* The map, of the program or met by the run, with a value that contains address; NULL. */
 struct map *vm_map_with_value(struct vm_run *run, u64 address, void **value);

@@ -88,7 +88,7 @@ static int run_program(struct bpf_insn *insns, u32 count, struct vm_run *run, u6
 			       .packet_moved = packet_moved,
 			       .insns_left = BUDGET};
 	packet_moved(run);
-	return interp_run(run, result);
+	return vm_run(run, result);
 }
 
 struct fault_case {

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * access.c: which memory a run may touch. The quick answers (the stack, the packet, the map value
+ * touched last) are inline in state.h; the rest is looked for here. Knows no instruction.
+ */
+#include "vm/state.h"
+
+static bool in_context(const struct vm_run *run, u64 address, u64 size, bool write)
+{
+	u64 offset = address - PTR_U64(run->ctx);
+
+	if (!run->ctx || !run->ctx_rules || offset >= run->ctx_rules->size)
+		return false;
+	return (size == 1 || size == 2 || size == 4 || size == 8) &&
+	       ctx_access_ok(run->ctx_rules, offset, (u32)size, write);
+}
+
+struct map *vm_map_with_value(struct vm_run *run, u64 address, void **value)
+{
+	for (u32 i = 0; i < run->prog->nr_maps; i++) {
+		struct map *map = run->prog->maps[i];
+
+		*value = map->ops->value_at ? map->ops->value_at(map, U64_PTR(address)) : NULL;
+		if (*value)
+			return map;
+	}
+	return vm_held_map_with(run, address, value);
+}
+
+/* Finds and remembers the map value that contains address, or its part between special fields. */
+static bool find_value(struct vm_run *run, u64 address)
+{
+	struct vm_state *state = run->state;
+	void *value;
+	const struct map *map = vm_map_with_value(run, address, &value);
+	u32 from, to;
+
+	if (!map || !map_value_part(map, (u32)(address - PTR_U64(value)), &from, &to))
+		return false;
+	state->value.start = PTR_U64(value) + from;
+	state->value.size = to - from;
+	state->value.readable = !(map->flags & BPF_F_WRONLY_PROG);
+	state->value.writable = !(map->flags & BPF_F_RDONLY_PROG);
+	return true;
+}
+
+bool vm_memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write)
+{
+	for (u32 i = 0; i < MIN(run->nr_extra, (u32)VM_EXTRA_MEMORY); i++) {
+		const struct vm_memory *extra = &run->extra[i];
+
+		if (in_range(address, size, extra->start, extra->end - extra->start))
+			return extra->writable || !write;
+	}
+	if (in_context(run, address, size, write))
+		return true;
+	return find_value(run, address) && in_last_value(run->state, address, size, write);
+}
+
+bool vm_memory_ok(struct vm_run *run, u64 address, u64 size, bool write)
+{
+	const struct vm_state *state = run->state;
+	u64 at = address - PTR_U64(state->stack);
+
+	if (size == 0)
+		return true;
+	if (at < state->live_bytes)
+		return in_frame(at, size);
+	return in_last_value(state, address, size, write) ||
+	       in_packet(run->packet, address, size, write) ||
+	       vm_memory_elsewhere(run, address, size, write);
+}
