@@ -10,7 +10,7 @@
 #include "base/sha256.h"
 #include "cmd/internal.h"
 #include "maps/map.h"
-#include "vm/prog.h"
+#include "vm/jit.h"
 
 /* struct bpf_map_info of Linux 6.18. */
 struct map_info {
@@ -88,29 +88,55 @@ static int put_array(u64 user, u32 *count, const void *records, u32 nr, u32 reco
 	return room ? user_write(user, records, (size_t)room * record_size) : 0;
 }
 
-/* One zero, or one tag, per subprogram: what a kernel without a JIT and kallsyms shows. */
-static int put_per_subprog(const struct prog *prog, struct bpf_prog_info *info)
+/* Where the machine code of each subprogram lies and how long it is; zeros: there is none. */
+static void describe_code(const struct jit_code *code, u32 nr, u64 *addresses, u32 *lengths)
+{
+	for (u32 i = 0; code && i < nr; i++) {
+		u32 end = i + 1 == nr ? code->text_bytes : code->sub_at[i + 1];
+
+		addresses[i] = PTR_U64(code->base + code->sub_at[i]);
+		lengths[i] = end - code->sub_at[i];
+	}
+}
+
+static int put_per_subprog(const struct prog *prog, const struct jit_code *code,
+			   struct bpf_prog_info *info)
 {
 	u32 nr = prog->nr_subprogs;
-	u64 *zeros = memory_zalloc(nr, sizeof(*zeros));
+	u64 *addresses = memory_zalloc(nr, sizeof(*addresses));
+	u32 *lengths = memory_zalloc(nr, sizeof(*lengths));
 	u8(*tags)[BPF_TAG_SIZE] = memory_zalloc(nr, sizeof(*tags));
-	int err = zeros && tags ? 0 : -ENOMEM;
+	int err = addresses && lengths && tags ? 0 : -ENOMEM;
 
 	for (u32 i = 0; !err && i < nr; i++)
 		memcpy(tags[i], prog->checked.tag, sizeof(tags[i]));
+	if (!err) {
+		describe_code(code, nr, addresses, lengths);
+		err = put_array(info->jited_ksyms, &info->nr_jited_ksyms, addresses, nr,
+				sizeof(u64));
+	}
 	if (!err)
-		err = put_array(info->jited_ksyms, &info->nr_jited_ksyms, zeros, nr, sizeof(u64));
-	if (!err)
-		err = put_array(info->jited_func_lens, &info->nr_jited_func_lens, zeros, nr,
+		err = put_array(info->jited_func_lens, &info->nr_jited_func_lens, lengths, nr,
 				sizeof(u32));
 	if (!err)
 		err = put_array(info->prog_tags, &info->nr_prog_tags, tags, nr, sizeof(tags[0]));
-	memory_free(zeros);
+	memory_free(addresses);
+	memory_free(lengths);
 	memory_free(tags);
 	return err;
 }
 
-static int put_arrays(const struct prog *prog, struct bpf_prog_info *info)
+static int put_code(const struct jit_code *code, struct bpf_prog_info *info)
+{
+	if (code)
+		return put_array(info->jited_prog_insns, &info->jited_prog_len, code->base,
+				 code->text_bytes, 1);
+	info->jited_prog_len = 0;
+	return 0;
+}
+
+static int put_arrays(const struct prog *prog, const struct jit_code *code,
+		      struct bpf_prog_info *info)
 {
 	const struct prog_header *h = &prog->checked;
 	const u8 *at = (const u8 *)prog->header;
@@ -127,12 +153,15 @@ static int put_arrays(const struct prog *prog, struct bpf_prog_info *info)
 	if (!err)
 		err = put_array(info->line_info, &info->nr_line_info, at + h->line_info_at,
 				h->nr_line_info, sizeof(struct bpf_line_info));
-	return err ? err : put_per_subprog(prog, info);
+	if (!err)
+		err = put_code(code, info);
+	return err ? err : put_per_subprog(prog, code, info);
 }
 
 int prog_object_info(struct object *object, u64 user, u32 *len)
 {
-	const struct prog *prog = prog_of(object);
+	struct prog *prog = prog_of(object);
+	const struct jit_code *code = vm_runs_jited(prog) ? jit_code_of(prog) : NULL;
 	const struct prog_header *h = &prog->checked;
 	struct bpf_prog_info info = {0};
 	u32 room = MIN(*len, (u32)sizeof(info));
@@ -142,14 +171,13 @@ int prog_object_info(struct object *object, u64 user, u32 *len)
 	if (!err)
 		err = user_read(&info, user, room);
 	if (!err)
-		err = put_arrays(prog, &info);
+		err = put_arrays(prog, code, &info);
 	if (err)
 		return err;
 	info.type = h->type;
 	info.id = object->id;
 	memcpy(info.tag, h->tag, sizeof(info.tag));
 	memcpy(info.name, h->name, sizeof(info.name));
-	info.jited_prog_len = 0;
 	info.load_time = h->load_time;
 	info.created_by_uid = h->uid;
 	info.ifindex = h->ifindex;

@@ -13,6 +13,7 @@
 #include "cmd/internal.h"
 #include "cmd/log_buf.h"
 #include "vm/test_run.h"
+#include "vm/vm.h"
 #include "verifier/verify.h"
 
 #define PROG_FLAGS                                                                                 \
@@ -154,6 +155,7 @@ static long load_create(const union bpf_attr *attr, const struct load *load,
 		.flags = attr->prog_flags,
 		.attach_btf_id = attr->attach_btf_id,
 		.gpl_compatible = request->gpl_compatible,
+		.trusted = vm_loaded_are_trusted(),
 		.name = load->name,
 		.insns = load->insns,
 		.insn_cnt = attr->insn_cnt,

@@ -21,6 +21,7 @@
 #include "base/syscall.h"
 #include "base/user_mem.h"
 #include "cmd/bpf.h"
+#include "vm/vm.h"
 
 /*
  * Not variadic, though unistd.h says so: the six arguments lie in the same registers either way
@@ -246,12 +247,16 @@ ALIAS(statfs64, statfs);
 
 __attribute__((constructor)) static void start(void)
 {
-	const char *verbose = getenv("USERBPF_VERBOSE");
+	const char *verbose = getenv("USERBPF_VERBOSE"), *trust = getenv("USERBPF_TRUST");
+	const char *engine = getenv("USERBPF_ENGINE");
 
 	if (verbose)
 		log_set_level(*verbose >= '2'   ? LOG_CALLS
 			      : *verbose == '1' ? LOG_REFUSED
 						: LOG_OFF);
+	if (!vm_choose_engine(engine))
+		log_line(LOG_REFUSED, "there is no engine '%s' here; see userbpf run --help", engine);
+	vm_trust_loaded(trust && *trust == '1');
 }
 
 __attribute__((destructor)) static void finish(void)

@@ -20,30 +20,14 @@
 
 #define ARRAY_ACCESS_FLAGS (BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG)
 
-static inline u8 *array_values(const struct map *map)
-{
-	return map->local;
-}
-
-static inline u64 array_bytes(const struct map *map)
-{
-	return (u64)map->max_entries * map->value_stride;
-}
-
-/* From one CPU's area to the next one's. */
-static inline u64 array_cpu_stride(const struct map *map)
-{
-	return ROUND_UP(array_bytes(map), PAGE_BYTES);
-}
-
 static inline u8 *array_value(const struct map *map, u32 index)
 {
-	return array_values(map) + (u64)index * map->value_stride;
+	return map->elements + (u64)index * map->value_stride;
 }
 
 static inline u8 *array_cpu_value(const struct map *map, u32 index, u32 cpu)
 {
-	return array_value(map, index) + cpu * array_cpu_stride(map);
+	return array_value(map, index) + cpu * map->cpu_stride;
 }
 
 static void *array_lookup(struct map *map, const void *key)
@@ -191,17 +175,17 @@ static int array_mmap_check(struct map *map, u64 offset, u64 len, int prot)
 
 static void *array_value_at(struct map *map, const void *address)
 {
-	return value_containing(array_values(map), map->max_entries, map->value_stride,
+	return value_containing(map->elements, map->max_entries, map->value_stride,
 				map->value_size, address);
 }
 
 static void *percpu_array_value_at(struct map *map, const void *address)
 {
-	const u64 stride = array_cpu_stride(map);
-	const u64 cpu = (u64)((const u8 *)address - array_values(map)) / stride;
+	const u64 stride = map->cpu_stride;
+	const u64 cpu = (u64)((const u8 *)address - map->elements) / stride;
 
 	return cpu < map->ncpus
-		       ? value_containing(array_values(map) + cpu * stride, map->max_entries,
+		       ? value_containing(map->elements + cpu * stride, map->max_entries,
 					  map->value_stride, map->value_size, address)
 		       : NULL;
 }
@@ -271,13 +255,14 @@ static cold void percpu_array_layout(const struct map_spec *spec, u32 ncpus,
 
 static cold int array_attach(struct map *map)
 {
-	map->local = map->flags & BPF_F_MMAPABLE ? map->object.region.base : map->private;
+	map->elements = map->flags & BPF_F_MMAPABLE ? map->object.region.base : map->private;
 	return 0;
 }
 
 static cold int percpu_array_attach(struct map *map)
 {
-	map->local = (u8 *)map->header + PAGE_BYTES;
+	map->elements = (u8 *)map->header + PAGE_BYTES;
+	map->cpu_stride = ROUND_UP((u64)map->max_entries * map->value_stride, PAGE_BYTES);
 	return 0;
 }
 

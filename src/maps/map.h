@@ -69,6 +69,13 @@ struct map {
 	u32 value_stride; /* value_size rounded up to 8 */
 	s32 lock_at;      /* offset of the spin lock in values; -1: none */
 	struct btf_fields fields; /* special fields in values */
+	/*
+	 * Types whose elements all exist, for u32 keys: attach says where they lie, and engines look
+	 * up without a call. The value of key k is at elements + k * value_stride, for MAP_PERCPU
+	 * + cpu * cpu_stride. NULL: call lookup.
+	 */
+	u8 *elements;
+	u64 cpu_stride;
 	void *local;      /* for the type's own process-local data; freed by its detach */
 };
 

@@ -5,8 +5,52 @@
 #include "vm/engine.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/lock.h"
+#include "vm/jit.h"
+
+static const struct engine *chosen; /* NULL: by the trust that the program has */
+
+bool vm_choose_engine(const char *name)
+{
+	static const struct engine *const engines[] = {&interp_engine, &jit_engine, &both_engine};
+
+	if (!name) {
+		chosen = NULL;
+		return true;
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(engines); i++)
+		if (!strcmp(name, engines[i]->name)) {
+			chosen = engines[i];
+			return chosen == &interp_engine || jit_backend();
+		}
+	return false;
+}
+
+static bool trust_loaded;
+
+void vm_trust_loaded(bool trust)
+{
+	trust_loaded = trust;
+}
+
+bool vm_loaded_are_trusted(void)
+{
+	return trust_loaded;
+}
+
+static const struct engine *engine_of(const struct prog *prog)
+{
+	if (chosen)
+		return chosen;
+	return prog->checked.trusted && jit_backend() ? &jit_engine : &interp_engine;
+}
+
+bool vm_runs_jited(const struct prog *prog)
+{
+	return engine_of(prog) != &interp_engine;
+}
 
 /* A run that ends, in whatever way, does not keep its lock. */
 static cold int drop_spin_lock(struct vm_run *run)
@@ -22,7 +66,8 @@ int vm_run(struct vm_run *run, u64 *retval)
 	int err;
 
 	run->fault.set = false;
-	run->engine = &interp_engine;
+	run->pc = 0;
+	run->engine = engine_of(run->prog);
 	err = run->engine->run(run, retval);
 	if (unlikely(run->spin_lock))
 		err = drop_spin_lock(run);

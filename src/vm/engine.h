@@ -15,6 +15,9 @@ struct engine {
 	int (*callback)(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval);
 };
 
-extern const struct engine interp_engine;
+extern const struct engine interp_engine, jit_engine, both_engine;
+
+/* For both_engine: the run has met an inner map, which it may change. */
+void both_remember_map(struct vm_run *run, struct map *map);
 
 #endif

@@ -20,7 +20,7 @@ u64 vm_faultf(struct vm_run *run, const char *fmt, ...)
 	if (run->fault.set)
 		return 0;
 	run->fault.set = true;
-	run->fault.insn = run->state ? run->state->pc : 0;
+	run->fault.insn = run->pc;
 	va_start(args, fmt);
 	vsnprintf(run->fault.text, sizeof(run->fault.text), fmt, args);
 	va_end(args);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "vm/vm.h"
+#include "vm/engine.h"
 
 static struct map **held_maps(struct vm_run *run)
 {
@@ -89,6 +89,8 @@ static int hold(struct vm_run *run, struct map *outer, u32 id)
 	if (run->held.count == room && !make_room(run))
 		goto put;
 	held_maps(run)[run->held.count++] = map_of(object);
+	if (unlikely(run->both))
+		both_remember_map(run, map_of(object));
 	return 0;
 put:
 	object_put(object);

@@ -9,8 +9,6 @@
 #include "base/memory.h"
 #include "vm/helpers.h"
 
-#define LOOPS_MAX (1u << 23)
-
 static struct map *map_arg(u64 reg)
 {
 	return U64_PTR(reg);
@@ -125,7 +123,7 @@ HELPER_FN(loop)
 
 	if (r4)
 		return HELPER_ERROR(EINVAL);
-	if (count > LOOPS_MAX)
+	if (count > HELPER_LOOPS_MAX)
 		return HELPER_ERROR(E2BIG);
 	for (; args[0] < count; args[0]++)
 		if (vm_callback(run, (u32)r2, args, &stop) || stop)

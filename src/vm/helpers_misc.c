@@ -28,27 +28,27 @@ static u64 clock_ns(clockid_t clock)
 
 HELPER_FN(ktime_get_ns)
 {
-	return clock_ns(CLOCK_MONOTONIC);
+	return vm_varying(run, clock_ns(CLOCK_MONOTONIC));
 }
 
 HELPER_FN(ktime_get_boot_ns)
 {
-	return clock_ns(CLOCK_BOOTTIME);
+	return vm_varying(run, clock_ns(CLOCK_BOOTTIME));
 }
 
 HELPER_FN(ktime_get_coarse_ns)
 {
-	return clock_ns(CLOCK_MONOTONIC_COARSE);
+	return vm_varying(run, clock_ns(CLOCK_MONOTONIC_COARSE));
 }
 
 HELPER_FN(ktime_get_tai_ns)
 {
-	return clock_ns(CLOCK_TAI);
+	return vm_varying(run, clock_ns(CLOCK_TAI));
 }
 
 HELPER_FN(jiffies64)
 {
-	return clock_ns(CLOCK_MONOTONIC) / JIFFY_NS + (u32)JIFFIES_AT_BOOT;
+	return vm_varying(run, clock_ns(CLOCK_MONOTONIC) / JIFFY_NS + (u32)JIFFIES_AT_BOOT);
 }
 
 /* A generator per thread, seeded by the kernel; a forked child goes on with another sequence. */
@@ -66,7 +66,7 @@ HELPER_FN(get_prandom_u32)
 	state += 0x9e3779b97f4a7c15u;
 	z = (state ^ state >> 30) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-	return (u32)(z >> 32);
+	return vm_varying(run, (u32)(z >> 32));
 }
 
 HELPER_FN(get_smp_processor_id)

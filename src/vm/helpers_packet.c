@@ -450,7 +450,7 @@ HELPER_FN(get_socket_cookie)
 	struct packet_run *packet = packet_run_of(run);
 
 	if (!packet->cookie)
-		packet->cookie = atomic_add(&last, 1) + 1;
+		packet->cookie = vm_varying(run, atomic_add(&last, 1) + 1);
 	return packet->cookie;
 }
 

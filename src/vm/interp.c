@@ -16,12 +16,11 @@
 #include <errno.h>
 #include <string.h>
 
-#include <linux/filter.h>
-
 #include "base/atomic.h"
 #include "vm/engine.h"
 #include "vm/helper.h"
 #include "vm/insn.h"
+#include "vm/packet_load.h"
 
 struct frame {
 	const struct bpf_insn *caller; /* the call that made it; NULL at the bottom of exec() */
@@ -214,7 +213,7 @@ static bool run_atomic(struct vm_run *run, const struct bpf_insn *insn, u64 *reg
 	bool load = insn->imm == UAPI_LOAD_ACQ;
 	u64 address = regs[load ? insn->src_reg : insn->dst_reg] + (u64)(s64)insn->off;
 
-	run->state->pc = index_of(run, insn);
+	run->pc = index_of(run, insn);
 	if (insn_find(insn) == INSN_NONE) {
 		vm_faultf(run, "unknown atomic instruction %02x of %u bytes", insn->imm, size);
 		return false;
@@ -245,42 +244,26 @@ static void clobber(u64 *regs, u32 first)
 		regs[i] = POISON;
 }
 
-/* Where the bytes of a packet load start: negative offsets count from a header. */
-static s64 packet_offset(const struct packet *packet, s32 offset)
-{
-	if (offset >= 0)
-		return offset;
-	if (offset >= SKF_NET_OFF)
-		return packet->network - packet->data + (s64)offset - SKF_NET_OFF;
-	if (offset >= SKF_LL_OFF)
-		return packet->mac - packet->data + (s64)offset - SKF_LL_OFF;
-	return INT64_MAX / 2;
-}
-
 enum packet_load { PACKET_LOADED, PACKET_ENDS, PACKET_FAULT };
 
 /* LD_ABS and LD_IND. Outside the packet: the frame ends with R0 = 0. */
 static enum packet_load run_packet_load(struct vm_run *run, const struct bpf_insn *insn, u64 *regs)
 {
 	const struct packet *packet = run->packet;
-	u32 size = size_of_access(insn->code), at;
-	s64 offset;
+	s32 at = insn->imm;
 
-	run->state->pc = index_of(run, insn);
+	run->pc = index_of(run, insn);
 	if (!packet || !run->prog->type->ld_abs || insn_find(insn) == INSN_NONE ||
 	    regs[6] != PTR_U64(run->ctx)) {
 		vm_faultf(run, "packet load without a packet, or R6 is not the context");
 		return PACKET_FAULT;
 	}
-	at = (u32)insn->imm + (BPF_MODE(insn->code) == BPF_IND ? (u32)regs[insn->src_reg] : 0);
-	offset = packet_offset(packet, (s32)at);
+	if (BPF_MODE(insn->code) == BPF_IND)
+		at = (s32)((u32)at + (u32)regs[insn->src_reg]);
 	clobber(regs, 1);
 	regs[0] = 0;
-	if (offset < ((s32)at < 0 ? packet->head - packet->data : 0) ||
-	    offset + size > packet->data_end - packet->data)
+	if (!packet_load_at(packet, at, size_of_access(insn->code), &regs[0]))
 		return PACKET_ENDS;
-	for (u32 i = 0; i < size; i++)
-		regs[0] = regs[0] << 8 | packet->data[offset + i];
 	return PACKET_LOADED;
 }
 
@@ -551,7 +534,7 @@ gotol:
 call:
 	CHARGE();
 	start = insn + 1;
-	vm->state.pc = index_of(run, insn);
+	run->pc = index_of(run, insn);
 	if (likely(insn->src_reg == 0)) {
 		if (unlikely(!call_helper(run, (u32)insn->imm, regs)))
 			goto stop;
@@ -579,24 +562,24 @@ exit:
 	return 0;
 
 bad_load:
-	vm->state.pc = index_of(run, insn);
+	run->pc = index_of(run, insn);
 	vm_fault_access(run, address, size, "load");
 	goto stop;
 bad_store:
-	vm->state.pc = index_of(run, insn);
+	run->pc = index_of(run, insn);
 	vm_fault_access(run, address, size, "store");
 	goto stop;
 bad_jump:
-	vm->state.pc = index_of(run, insn);
+	run->pc = index_of(run, insn);
 	vm_faultf(run, "jump out of range to %lld", (long long)to);
 	goto stop;
 out_of_budget:
-	vm->state.pc = index_of(run, insn);
+	run->pc = index_of(run, insn);
 	run->insns_left = 0;
 	vm_faultf(run, "the instruction budget is used up");
 	goto stop;
 unknown:
-	vm->state.pc = index_of(run, insn);
+	run->pc = index_of(run, insn);
 	vm_faultf(run, "unknown instruction %02x", insn->code);
 stop:
 	return -EFAULT;
@@ -641,11 +624,11 @@ static int interp_run(struct vm_run *run, u64 *retval)
 
 static int interp_callback(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval)
 {
-	u32 pc = run->state->pc;
+	u32 pc = run->pc;
 	int err = exec_unwinding(run, insn, arguments, retval);
 
 	if (!err)
-		run->state->pc = pc;
+		run->pc = pc;
 	return err;
 }
 

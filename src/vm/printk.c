@@ -270,28 +270,31 @@ size_t printk_trace_line(char *out, size_t size, const char *comm, u32 tid, u32 
 }
 
 /* Formats one line of the trace. Returns its length or an errno, as the helpers do. */
-static u64 trace_print(const char *fmt, u32 fmt_size, const u64 *args, u32 nr_args)
+static u64 trace_print(struct vm_run *run, const char *fmt, u32 fmt_size, const u64 *args, u32 nr_args)
 {
 	char text[TEXT_MAX], line[TEXT_MAX + 128], comm[16] = "";
 	struct timespec now = {0};
+	u64 done;
 	int len;
 
+	if (vm_replays(run, &done))
+		return done;
 	len = printk_format(text, sizeof(text), fmt, fmt_size, args, nr_args);
 	if (len < 0)
-		return (u64)(s64)len;
+		return vm_varying(run, (u64)(s64)len);
 	SYSCALL(SYS_prctl, 16 /* PR_GET_NAME */, comm);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	realm_trace(line, printk_trace_line(line, sizeof(line), comm, thread_id(), vcpu_current(),
 					    (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec,
 					    text));
-	return (u64)len;
+	return vm_varying(run, (u64)len);
 }
 
 HELPER_FN(trace_printk)
 {
 	const u64 args[] = {r3, r4, r5};
 
-	return trace_print(U64_PTR(r1), (u32)r2, args, ARRAY_SIZE(args));
+	return trace_print(run, U64_PTR(r1), (u32)r2, args, ARRAY_SIZE(args));
 }
 
 /* The arguments of the two that take an array. */
@@ -310,7 +313,7 @@ HELPER_FN(trace_vprintk)
 
 	if (!copy_varargs(args, r3, (u32)r4))
 		return HELPER_ERROR(EINVAL);
-	return trace_print(U64_PTR(r1), (u32)r2, args, (u32)r4 / sizeof(u64));
+	return trace_print(run, U64_PTR(r1), (u32)r2, args, (u32)r4 / sizeof(u64));
 }
 
 /* Length of the program's constant string at address, NUL included; 0 when it does not end. */

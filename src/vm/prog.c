@@ -14,6 +14,7 @@
 #include "base/atomic.h"
 #include "base/memory.h"
 #include "base/syscall.h"
+#include "vm/jit.h"
 
 #define LD_IMM64 (BPF_LD | BPF_IMM | BPF_DW)
 
@@ -69,6 +70,7 @@ static void fill_header(struct prog_header *header, const struct prog_image *ima
 		.ifindex = image->ifindex,
 		.uid = sys_geteuid(),
 		.gpl_compatible = image->gpl_compatible,
+		.trusted = image->trusted,
 		.verified_insns = image->verified_insns,
 		.attach_btf_id = image->attach_btf_id,
 		.load_time = since_boot(),
@@ -329,8 +331,10 @@ static void prog_detach(struct object *object)
 {
 	struct prog *prog = prog_of(object);
 
+	jit_code_free(prog->jit);
 	memory_free(prog->code);
 	memory_free(prog->subprogs);
+	prog->jit = NULL;
 	prog->code = NULL;
 	prog->subprogs = NULL;
 	while (prog->nr_maps)

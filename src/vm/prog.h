@@ -15,7 +15,7 @@
 #include "vm/prog_type.h"
 
 /* Raised whenever the program's file changes its meaning. */
-#define PROG_FILE_FORMAT 1
+#define PROG_FILE_FORMAT 2
 
 #define PROG_MAX_MAPS 64
 #define PROG_MAX_BOUND_MAPS 64 /* PROG_BIND_MAP, beyond those at load */
@@ -40,12 +40,15 @@ struct prog_header {
 	u32 gpl_compatible;
 	u32 verified_insns;
 	u32 attach_btf_id;
+	u32 trusted; /* by who loaded it: it may run without checks */
 	u64 load_time; /* ns since boot */
 	u64 run_time_ns, run_cnt;
 	u8 tag[BPF_TAG_SIZE];
 	char name[BPF_OBJ_NAME_LEN];
 	u32 insns_at, map_ids_at, subprogs_at, func_info_at, line_info_at; /* from the header */
 };
+
+struct jit_code;
 
 /* Process-local. */
 struct prog {
@@ -64,12 +67,13 @@ struct prog {
 	u32 nr_maps;
 	u32 *subprogs; /* [nr_subprogs] first instruction of each, ascending; subprogs[0] = 0 */
 	u32 nr_subprogs;
+	struct jit_code *jit; /* made when it is first needed; see jit.h */
 };
 
 /* What the verifier hands over to be made an object. */
 struct prog_image {
 	u32 type, expected_attach_type, flags, ifindex, attach_btf_id;
-	bool gpl_compatible;
+	bool gpl_compatible, trusted;
 	const char *name;
 	const struct bpf_insn *insns; /* file form: map references by id */
 	u32 insn_cnt;

@@ -20,7 +20,6 @@
 struct vm_state {
 	u8 stack[PROG_MAX_FRAMES * FRAME_STRIDE] __attribute__((aligned(16)));
 	u32 live_bytes; /* of stack, from its start: whole strides */
-	u32 pc;         /* of the current instruction, where something may fault */
 	/* The map value that was touched last. Values stay values for as long as the map lives. */
 	struct {
 		u64 start;
@@ -32,7 +31,7 @@ struct vm_state {
 /* The stack keeps what it had: an engine clears a frame if it has to. */
 static inline void vm_state_init(struct vm_state *state)
 {
-	state->live_bytes = state->pc = 0;
+	state->live_bytes = 0;
 	state->value.start = state->value.size = 0;
 }
 

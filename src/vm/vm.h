@@ -45,6 +45,7 @@ struct vm_held {
 	struct map *few[VM_HELD_FEW];
 };
 
+struct both;
 struct engine;
 struct lock;
 struct vm_state;
@@ -64,8 +65,16 @@ struct vm_run {
 	struct vm_fault fault;
 	const struct engine *engine;
 	struct vm_state *state; /* the engine's; NULL before and after the run */
+	u32 pc; /* of the current instruction, where something may fault */
+	/* The JIT's; emitted code knows their places. */
+	u32 cpu;       /* the virtual CPU of the run */
+	u64 frame;     /* frame pointer of who called the helper that calls back */
+	u64 stack_end; /* no frame pointer lies beyond */
+	u64 exit_sp;   /* native stack pointer to return to when the run stops */
+	struct both *both; /* engines are being compared; NULL: they are not */
 };
 
+#define HELPER_LOOPS_MAX (1u << 23) /* rounds of one bpf_loop() */
 #define VM_DEFAULT_BUDGET (1ull << 28) /* some 0.3 s */
 
 /*
@@ -76,6 +85,18 @@ struct vm_run {
 must_check int vm_run(struct vm_run *run, u64 *retval);
 /* Calls back into the program (for_each, loop) at an instruction, R1-R4 given. Same results. */
 must_check int vm_callback(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval);
+
+/*
+ * Which engine runs programs from now on in this process: "interp", "jit" (programs are trusted),
+ * "both" (and their results compared), or NULL: the JIT for programs that were loaded trusted, the
+ * interpreter for the others. False for another name, or without a JIT for this machine.
+ */
+bool vm_choose_engine(const char *name);
+/* The program runs as machine code when it runs here. */
+bool vm_runs_jited(const struct prog *prog);
+/* Programs loaded by this process from now on are trusted: their loader vouches for them. */
+void vm_trust_loaded(bool trust);
+bool vm_loaded_are_trusted(void);
 
 /* May this run touch [address, address+size)? For helper arguments. */
 bool vm_memory_ok(struct vm_run *run, u64 address, u64 size, bool write);
@@ -94,6 +115,13 @@ struct map *vm_lookup_inner(struct vm_run *run, struct map *outer, const void *k
 struct map *vm_held_map(struct vm_run *run, u64 address);
 /* The held map with a value that contains address, and the start of that value; NULL. */
 struct map *vm_held_map_with(struct vm_run *run, u64 address, void **value);
+/*
+ * A result that another run of the same program would not see again (time, chance). Where engines
+ * are compared, the second one gets what the first one got.
+ */
+u64 vm_varying(struct vm_run *run, u64 value);
+/* What has an effect beyond maps is done once: true, and the result that it had, the second time. */
+bool vm_replays(struct vm_run *run, u64 *value);
 /* At the end of a run. */
 void vm_release_maps(struct vm_run *run);
 

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vm/vm.h"
+
 #define PRELOAD_NAME "libuserbpf-preload.so"
 
 /* Where the library is installed; a build in its own tree finds it next to the command. */
@@ -27,7 +29,7 @@
 struct run_options {
 	bool private;
 	unsigned verbose;
-	const char *realm, *dir;
+	const char *realm, *dir, *engine;
 	char **command;
 };
 
@@ -48,6 +50,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'd':
 		options->dir = arg;
 		return *arg ? 0 : cli_wrong(state, "--dir needs the name of a directory");
+	case 'e':
+		options->engine = arg;
+		return vm_choose_engine(arg) ? 0
+					     : cli_wrong(state, "no such engine on this machine: %s",
+							 arg);
 	case 'v':
 		options->verbose++;
 		return 0;
@@ -70,6 +77,11 @@ static const struct argp_option options_of_run[] = {
 	{"private", 'p', NULL, 0, "Use a fresh realm, removed when COMMAND ends", 0},
 	{"realm", 'r', "NAME", 0, "Use the realm NAME (default: $USERBPF_REALM or \"default\")", 0},
 	{"dir", 'd', "DIR", 0, "Keep realms in DIR (default: $USERBPF_DIR or /dev/shm/userbpf-UID)",
+	 0},
+	{"engine", 'e', "ENGINE", 0,
+	 "Run programs in the checked interpreter (interp), as machine code without checks (jit), or "
+	 "in both and compare (both); default: jit for programs loaded with USERBPF_TRUST=1, "
+	 "interp for others",
 	 0},
 	{"verbose", 'v', NULL, 0,
 	 "Say on stderr which calls were served, which were not and why; twice: every call", 0},
@@ -136,6 +148,8 @@ static int set_environment(const struct run_options *options, const char *base)
 		err = setenv("USERBPF_DIR", base, 1);
 	if (options->realm)
 		err |= setenv("USERBPF_REALM", options->realm, 1);
+	if (options->engine)
+		err |= setenv("USERBPF_ENGINE", options->engine, 1);
 	if (options->verbose)
 		err |= setenv("USERBPF_VERBOSE", options->verbose > 1 ? "2" : "1", 1);
 	return err ? cli_fail("out of memory") : set_preload();

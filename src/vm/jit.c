@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * jit.c: the half of the JIT that is the same for every machine: passes over the program, what is
+ * known of registers at a call, the memory of the code, and the engine. Trusts the program: a load
+ * or store goes where the program says. Only the budget and the depth of the frames are checked.
+ *
+ * Invariant: code memory is writable or executable, never both.
+ */
+#include "vm/jit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/atomic.h"
+#include "base/memory.h"
+#include "base/syscall.h"
+#include "shm/vcpu.h"
+#include "vm/helper.h"
+#include "vm/insn.h"
+#include "vm/packet_load.h"
+#include "vm/state.h"
+
+#define PASSES_MAX 32
+/* run->pc while no instruction has said where it is: they do on their way out. */
+#define PC_UNKNOWN UINT32_MAX
+
+#if defined(__x86_64__)
+extern const struct jit_backend jit_x86_64;
+static const struct jit_backend *const backend = &jit_x86_64;
+#else
+static const struct jit_backend *const backend;
+#endif
+
+const struct jit_backend *jit_backend(void)
+{
+	return backend;
+}
+
+/* A translation: what jit.c alone needs to know on top of what the back end sees. */
+struct translation {
+	struct jit jit; /* first */
+	const struct jit_backend *out;
+	u8 *is_target;    /* per instruction: something jumps there */
+	u32 known;        /* bit per register whose value is a constant here */
+	u64 values[MAX_BPF_REG];
+	bool changed;     /* places, in this pass */
+};
+
+static u32 sub_end(const struct prog *prog, u32 sub)
+{
+	return sub + 1 == prog->nr_subprogs ? prog->insn_cnt : prog->subprogs[sub + 1];
+}
+
+/* The subprogram that begins at an instruction; nr_subprogs if none does. */
+static u32 sub_of(const struct prog *prog, u64 first)
+{
+	u32 sub = 0;
+
+	while (sub < prog->nr_subprogs && prog->subprogs[sub] != first)
+		sub++;
+	return sub;
+}
+
+static void place(struct translation *t, u32 *at)
+{
+	t->changed |= *at != t->jit.at;
+	*at = t->jit.at;
+}
+
+/* What is known of registers */
+
+static void learn(struct translation *t, u32 reg, u64 value)
+{
+	t->known |= 1u << reg;
+	t->values[reg] = value;
+}
+
+static bool is_known(const struct translation *t, u32 reg)
+{
+	return t->known >> reg & 1;
+}
+
+static void learn_from(struct translation *t, const struct bpf_insn *insn)
+{
+	const u8 class = BPF_CLASS(insn->code);
+
+	if (insn->code == (BPF_JMP | BPF_CALL))
+		t->known &= ~0x3fu; /* R0-R5 */
+	else if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_K))
+		learn(t, insn->dst_reg, (u64)(s64)insn->imm);
+	else if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !insn->off &&
+		 is_known(t, insn->src_reg))
+		learn(t, insn->dst_reg, t->values[insn->src_reg]);
+	else if (insn->code == CODE_LD_IMM64)
+		learn(t, insn->dst_reg, (u64)(u32)insn[1].imm << 32 | (u32)insn->imm);
+	else if (class == BPF_LD)
+		t->known &= ~0x3fu; /* a packet load */
+	else if (class == BPF_ALU || class == BPF_ALU64 || class == BPF_LDX)
+		t->known &= ~(1u << insn->dst_reg);
+	else if (class == BPF_STX && BPF_MODE(insn->code) == BPF_ATOMIC)
+		t->known &= ~(1u << insn->src_reg | 1u << insn->dst_reg | 1u << BPF_REG_0);
+}
+
+/* The map that R1 is known to be; NULL. */
+static struct map *known_map(const struct translation *t)
+{
+	const struct prog *prog = t->jit.prog;
+
+	for (u32 i = 0; is_known(t, BPF_REG_1) && i < prog->nr_maps; i++)
+		if (PTR_U64(prog->maps[i]) == t->values[BPF_REG_1])
+			return prog->maps[i];
+	return NULL;
+}
+
+/* Calls */
+
+/* What a map helper does to a known map, for a call without a detour: no such operation faults. */
+static const struct {
+	u32 map_bit;
+	u32 operation; /* offset in struct map_ops */
+	u8 args;
+	bool returns_int;
+} direct_calls[] = {
+	{MAP_H_LOOKUP, offsetof(struct map_ops, lookup), 2, false},
+	{MAP_H_LOOKUP_PERCPU, offsetof(struct map_ops, lookup_percpu), 3, false},
+	{MAP_H_UPDATE, offsetof(struct map_ops, update), 4, true},
+	{MAP_H_DELETE, offsetof(struct map_ops, delete), 2, true},
+	{MAP_H_PUSH, offsetof(struct map_ops, push), 3, true},
+	{MAP_H_POP, offsetof(struct map_ops, pop), 2, true},
+	{MAP_H_PEEK, offsetof(struct map_ops, peek), 2, true},
+};
+
+static bool call_operation(struct translation *t, const struct helper *helper)
+{
+	const struct map *map = helper->map_bit ? known_map(t) : NULL;
+	struct jit_call call = {0};
+
+	if (!map)
+		return false;
+	if (helper->map_bit == MAP_H_LOOKUP && map->elements) {
+		t->out->element(&t->jit, map);
+		return true;
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(direct_calls); i++)
+		if (direct_calls[i].map_bit == helper->map_bit) {
+			memcpy(&call.function, (const u8 *)map->ops + direct_calls[i].operation,
+			       sizeof(void *));
+			call.args = direct_calls[i].args;
+			call.returns_int = direct_calls[i].returns_int;
+		}
+	if (!call.function)
+		return false;
+	t->out->call(&t->jit, &call);
+	return true;
+}
+
+/* bpf_loop() over a subprogram that is known here. */
+static bool call_loop(struct translation *t, const struct helper *helper)
+{
+	const struct prog *prog = t->jit.prog;
+	u32 sub;
+
+	if (helper->fn != helper_of(BPF_FUNC_loop)->fn || !is_known(t, BPF_REG_2) ||
+	    !is_known(t, BPF_REG_4) || t->values[BPF_REG_4])
+		return false;
+	sub = sub_of(prog, t->values[BPF_REG_2]);
+	if (sub == 0 || sub == prog->nr_subprogs)
+		return false;
+	t->out->loop(&t->jit, sub, sub_end(prog, sub) - prog->subprogs[sub]);
+	return true;
+}
+
+static bool takes_callback(const struct helper *helper)
+{
+	return memchr(helper->args, ARG_CALLBACK, sizeof(helper->args)) != NULL;
+}
+
+static bool call_helper(struct translation *t, const struct bpf_insn *insn)
+{
+	const struct helper *helper = helper_of((u32)insn->imm);
+
+	if (!helper || !helper->fn || !(helper->groups & t->jit.prog->type->helper_groups))
+		return false;
+	if (!call_operation(t, helper) && !call_loop(t, helper))
+		t->out->call(&t->jit, &(struct jit_call){.function = PTR_U64(helper->fn),
+							 .args = 5,
+							 .takes_run = true,
+							 .may_fault = true,
+							 .calls_back = takes_callback(helper)});
+	return true;
+}
+
+static bool call_local(struct translation *t, const struct bpf_insn *insn)
+{
+	const struct prog *prog = t->jit.prog;
+	u32 sub = sub_of(prog, (u64)t->jit.pc + 1 + (u64)(s64)insn->imm);
+
+	if (sub == 0 || sub == prog->nr_subprogs)
+		return false;
+	t->out->call_local(&t->jit, sub);
+	return true;
+}
+
+/* Instructions */
+
+/* Where a jump goes, if it stays in the subprogram; jumps backwards pay for the way. */
+static bool jump_target(struct translation *t, const struct bpf_insn *insn, u32 *target)
+{
+	struct jit *jit = &t->jit;
+	s64 to = insn_jump_target(insn, jit->pc);
+
+	if (to < jit->prog->subprogs[jit->sub] || to >= sub_end(jit->prog, jit->sub))
+		return false;
+	*target = (u32)to;
+	if (*target <= jit->pc)
+		t->out->charge(jit, jit->pc - *target + 1);
+	return true;
+}
+
+static bool packet_load(struct translation *t, const struct bpf_insn *insn)
+{
+	if (!t->jit.prog->type->ld_abs)
+		return false;
+	t->out->packet_load(&t->jit, insn);
+	return true;
+}
+
+static bool load_imm64(struct translation *t, const struct bpf_insn *insn)
+{
+	if (t->jit.pc + 1 == t->jit.prog->insn_cnt)
+		return false;
+	t->out->imm64(&t->jit, insn->dst_reg, (u64)(u32)insn[1].imm << 32 | (u32)insn->imm);
+	return true;
+}
+
+static bool translate(struct translation *t, const struct bpf_insn *insn)
+{
+	const struct jit_backend *out = t->out;
+	struct jit *jit = &t->jit;
+	u32 target;
+
+	switch (insn_find(insn)) {
+#define EACH_WIDTH(name)                                                                           \
+	case INSN_##name##32_K:                                                                    \
+	case INSN_##name##32_X:                                                                    \
+	case INSN_##name##64_K:                                                                    \
+	case INSN_##name##64_X:
+#define ALU(name, op, text, expr)                                                                  \
+	EACH_WIDTH(name) out->alu(jit, insn);                                                      \
+	return true;
+#define ALU_OFF(name, op, off, text, expr)                                                         \
+	EACH_WIDTH(name) out->divide(jit, insn);                                                   \
+	return true;
+#define JUMP(name, op, text, expr)                                                                 \
+	EACH_WIDTH(name) if (!jump_target(t, insn, &target)) return false;                         \
+	out->jump_if(jit, insn, target);                                                           \
+	return true;
+#define MOV(name, class, source, off, text, expr)                                                  \
+	case INSN_##name:                                                                          \
+		out->move(jit, insn);                                                              \
+		return true;
+#define UNARY(name, code, imm, fields, text, expr)                                                 \
+	case INSN_##name:                                                                          \
+		out->unary(jit, insn);                                                             \
+		return true;
+#define LOAD(name, mode, size, type)                                                               \
+	case INSN_##name:                                                                          \
+		out->load(jit, insn);                                                              \
+		return true;
+#define STORE(name, size, type)                                                                    \
+	case INSN_STX##name:                                                                       \
+	case INSN_ST##name:                                                                        \
+		out->store(jit, insn);                                                             \
+		return true;
+#define ATOMIC(name, imm, result, text, expr)                                                      \
+	case INSN_##name##32:                                                                      \
+	case INSN_##name##64:                                                                      \
+		out->atomic(jit, insn);                                                            \
+		return true;
+#define ORDERED(name, size, type)                                                                  \
+	case INSN_LOAD_ACQUIRE_##name:                                                             \
+	case INSN_STORE_RELEASE_##name:                                                            \
+		out->ordered(jit, insn);                                                           \
+		return true;
+#define LD_PACKET(name, size, type)                                                                \
+	case INSN_LDABS##name:                                                                     \
+	case INSN_LDIND##name:                                                                     \
+		return packet_load(t, insn);
+#define FLOW(...)     /* below */
+#define LD_IMM64(...) /* below */
+#include "vm/insn.def"
+	case INSN_JA:
+	case INSN_GOTOL:
+		if (!jump_target(t, insn, &target))
+			return false;
+		out->jump(jit, target);
+		return true;
+	case INSN_MAY_GOTO:
+		if (!jump_target(t, insn, &target))
+			return false;
+		out->may_goto(jit, target);
+		return true;
+	case INSN_CALL:
+		return call_helper(t, insn);
+	case INSN_CALL_LOCAL:
+		return call_local(t, insn);
+	case INSN_EXIT:
+		out->leave(jit);
+		return true;
+	case INSN_LD_IMM64:
+	case INSN_LD_FUNC:
+		return load_imm64(t, insn);
+	default:
+		return false;
+	}
+}
+
+/* Passes */
+
+static void begin_sub(struct translation *t, u32 sub)
+{
+	const struct prog *prog = t->jit.prog;
+	u16 writes = 0;
+
+	t->jit.sub = sub;
+	t->jit.has_may_goto = false;
+	for (u32 pc = prog->subprogs[sub]; pc < sub_end(prog, sub); pc++) {
+		const struct bpf_insn *insn = &prog->code[pc];
+
+		t->jit.has_may_goto |= insn->code == (BPF_JMP | UAPI_JCOND);
+		writes |= (u16)(1u << insn->dst_reg | 1u << insn->src_reg);
+	}
+	t->jit.saves = sub ? writes & 0x3c0 : 0; /* R6-R9; the entry saves them for the first one */
+	t->known = 0;
+	place(t, &t->jit.sub_at[sub]);
+	t->out->enter(&t->jit);
+}
+
+static int translate_sub(struct translation *t, u32 sub)
+{
+	const struct prog *prog = t->jit.prog;
+	const u32 end = sub_end(prog, sub);
+	struct jit *jit = &t->jit;
+
+	begin_sub(t, sub);
+	for (jit->pc = prog->subprogs[sub]; jit->pc < end; jit->pc++) {
+		const struct bpf_insn *insn = &prog->code[jit->pc];
+
+		if (t->is_target[jit->pc])
+			t->known = 0;
+		jit->shrunk = jit->insn_at[jit->pc] - jit->at;
+		place(t, &jit->insn_at[jit->pc]);
+		if (!translate(t, insn))
+			return -EINVAL;
+		learn_from(t, insn);
+		if (insn->code == CODE_LD_IMM64)
+			jit->pc++; /* the second half */
+	}
+	for (jit->pc = prog->subprogs[sub]; jit->pc < end; jit->pc++)
+		if (jit->fault_at[jit->pc]) {
+			place(t, &jit->fault_at[jit->pc]);
+			t->out->fault(jit);
+		}
+	return 0;
+}
+
+/* 0 and *text_bytes, the end of the subprograms. */
+static int pass(struct translation *t, u32 *text_bytes)
+{
+	const struct prog *prog = t->jit.prog;
+	int err = 0;
+
+	t->jit.at = 0;
+	t->changed = false;
+	for (u32 sub = 0; !err && sub < prog->nr_subprogs; sub++)
+		err = translate_sub(t, sub);
+	*text_bytes = t->jit.at;
+	t->out->frame(&t->jit);
+	return err;
+}
+
+static void find_targets(struct translation *t)
+{
+	const struct prog *prog = t->jit.prog;
+
+	for (u32 pc = 0; pc < prog->insn_cnt; pc++) {
+		s64 to = insn_jump_target(&prog->code[pc], pc);
+
+		if (insn_is_jump(&prog->code[pc]) && to >= 0 && to < prog->insn_cnt)
+			t->is_target[to] = 1;
+	}
+}
+
+/* Until no place moves any more: each pass can only make jumps shorter. */
+static int measure(struct translation *t, u32 *text_bytes)
+{
+	int err = 0;
+
+	for (u32 i = 0; !err && i < PASSES_MAX; i++) {
+		err = pass(t, text_bytes);
+		if (!t->changed)
+			return err;
+	}
+	return err ? err : -E2BIG;
+}
+
+static int write_code(struct translation *t, struct jit_code *code)
+{
+	u32 text_bytes;
+
+	code->size = ROUND_UP((size_t)t->jit.at, PAGE_BYTES);
+	code->base = sys_mmap(NULL, code->size, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (sys_is_err(code->base))
+		return -ENOMEM;
+	t->jit.out = code->base;
+	if (pass(t, &text_bytes) || t->changed ||
+	    SYSCALL(SYS_mprotect, code->base, code->size, PROT_READ | PROT_EXEC)) {
+		sys_munmap(code->base, code->size);
+		return -ENOMEM;
+	}
+	code->text_bytes = text_bytes;
+	code->entry_at = t->jit.entry_at;
+	memcpy(code->sub_at, t->jit.sub_at, code->nr_subs * sizeof(u32));
+	return 0;
+}
+
+static struct jit_code *compile(const struct prog *prog)
+{
+	const u32 count = prog->insn_cnt;
+	const size_t code_bytes = sizeof(struct jit_code) + prog->nr_subprogs * sizeof(u32);
+	struct translation *t = memory_zalloc(1, sizeof(*t));
+	u32 *places = memory_zalloc(count, 2 * sizeof(u32));
+	u8 *targets = memory_zalloc(count, 1);
+	struct jit_code *code = memory_zalloc(1, code_bytes);
+	int err = t && places && targets && code ? 0 : -ENOMEM;
+	u32 text_bytes;
+
+	if (!err) {
+		t->jit.prog = prog;
+		t->jit.insn_at = places;
+		t->jit.fault_at = places + count;
+		t->is_target = targets;
+		t->out = backend;
+		memset(places, 0xff, count * sizeof(u32)); /* JIT_UNKNOWN */
+		memset(t->jit.sub_at, 0xff, sizeof(t->jit.sub_at));
+		t->jit.stop_at = JIT_UNKNOWN;
+		code->nr_subs = prog->nr_subprogs;
+		find_targets(t);
+		err = measure(t, &text_bytes);
+	}
+	if (!err)
+		err = write_code(t, code);
+	memory_free(t);
+	memory_free(places);
+	memory_free(targets);
+	if (!err)
+		return code;
+	memory_free(code);
+	return NULL;
+}
+
+void jit_code_free(struct jit_code *code)
+{
+	if (!code)
+		return;
+	sys_munmap(code->base, code->size);
+	memory_free(code);
+}
+
+const struct jit_code *jit_code_of(struct prog *prog)
+{
+	struct jit_code *code = load_acquire(&prog->jit), *none = NULL; /* released below */
+
+	if (likely(code) || !backend)
+		return code;
+	code = compile(prog);
+	if (code && !atomic_cas(&prog->jit, &none, code)) {
+		jit_code_free(code); /* another thread was first */
+		code = none;
+	}
+	return code;
+}
+
+/* Running */
+
+typedef u64 (*jit_entry)(struct vm_run *run, const u64 arguments[4], const u8 *sub, u64 frame);
+
+s64 jit_packet_load(struct vm_run *run, s32 at, u32 size)
+{
+	u64 value;
+
+	return run->packet && packet_load_at(run->packet, at, size, &value) ? (s64)value : -1;
+}
+
+cold void jit_stopped(struct vm_run *run)
+{
+	if (!run->fault.set) {
+		run->insns_left = 0;
+		vm_faultf(run, "the instruction budget is used up, or the call stack is too deep");
+	}
+	if (run->fault.insn == PC_UNKNOWN)
+		run->fault.insn = run->pc;
+}
+
+static int enter(struct vm_run *run, const struct jit_code *code, u32 sub, const u64 arguments[4],
+		 u64 frame, u64 *retval)
+{
+	union {
+		const u8 *code;
+		jit_entry call;
+	} entry = {.code = code->base + code->entry_at};
+
+	*retval = entry.call(run, arguments, code->base + code->sub_at[sub], frame);
+	return unlikely(run->fault.set) ? -EFAULT : 0;
+}
+
+static int jit_run(struct vm_run *run, u64 *retval)
+{
+	const struct jit_code *code = jit_code_of(run->prog);
+	const u64 arguments[4] = {PTR_U64(run->ctx)};
+	struct vm_state state;
+	int err;
+
+	if (unlikely(!code)) {
+		vm_faultf(run, "the program cannot be translated to machine code");
+		return -EFAULT;
+	}
+	vm_state_init(&state);
+	state.live_bytes = sizeof(state.stack);
+	run->state = &state;
+	run->pc = PC_UNKNOWN;
+	run->stack_end = PTR_U64(state.stack) + sizeof(state.stack);
+	run->cpu = vcpu_current();
+	err = enter(run, code, 0, arguments, PTR_U64(state.stack) + FRAME_STRIDE, retval);
+	run->state = NULL;
+	run->pc = 0;
+	return err;
+}
+
+static int jit_callback(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval)
+{
+	const u64 frame = run->frame;
+	const u32 sub = sub_of(run->prog, insn);
+	u32 cost;
+	int err;
+
+	if (sub == run->prog->nr_subprogs) {
+		vm_faultf(run, "callback %u is no subprogram", insn);
+		return -EFAULT;
+	}
+	cost = sub_end(run->prog, sub) - insn;
+	if (frame + FRAME_STRIDE > run->stack_end || run->insns_left < cost) {
+		jit_stopped(run);
+		return -EFAULT;
+	}
+	run->insns_left -= cost;
+	err = enter(run, run->prog->jit, sub, arguments, frame + FRAME_STRIDE, retval);
+	run->frame = frame;
+	return err;
+}
+
+const struct engine jit_engine = {
+	.name = "jit",
+	.run = jit_run,
+	.callback = jit_callback,
+};
