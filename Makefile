@@ -12,6 +12,11 @@ demo: setup all ## run the main job on the recorded capture (FILE=your.pcap for 
 check: setup ## all tests: plain build, clang build, AddressSanitizer and UBSan build
 	@tools/check
 
+bench: ## speed, side by side with the kernel (BENCH="--quick" or other options)
+	@tools/setup bench
+	@$(MAKE) --no-print-directory all
+	@build/bench/bench --json build/bench.json $(BENCH)
+
 install: all ## PREFIX= and DESTDIR= as usual
 	@meson configure build --prefix=$(abspath $(PREFIX)) >/dev/null
 	@meson install -C build
@@ -28,4 +33,4 @@ help: ## this list
 build:
 	@meson setup build $(MESON_ARGS)
 
-.PHONY: all demo check install clean setup help
+.PHONY: all demo check bench install clean setup help
