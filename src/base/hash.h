@@ -18,7 +18,7 @@ static inline u64 hash_mix(u64 a, u64 b)
 }
 
 /* Up to 8 bytes as a little-endian number. Piece by piece: a memcpy() of unknown size is a call. */
-static inline u64 hash_load(const u8 *p, size_t len)
+INLINE u64 hash_load(const u8 *p, size_t len)
 {
 	u64 word = 0;
 	u32 four;
@@ -42,7 +42,7 @@ static inline u64 hash_load(const u8 *p, size_t len)
 }
 
 /* Folded multiplication over 16-byte steps; the length and the seed enter the last step. */
-static inline u64 hash_bytes(const void *key, size_t len, u64 seed)
+INLINE u64 hash_bytes(const void *key, size_t len, u64 seed)
 {
 	const u64 k0 = 0x9e3779b97f4a7c15u, k1 = 0xd6e8feb86659fd93u, k2 = 0xa0761d6478bd642fu;
 	const u8 *p = key;

@@ -59,19 +59,28 @@
 void *hash_lookup(struct map *map, const void *key)
 {
 	const struct hash *h = hash_of(map);
+	const struct found found = look(h, key);
+
+	return likely(found.element) ? element_value(h, found.element) : NULL;
+}
+
+struct found hash_look_far(const struct hash *h, const void *key)
+{
 	struct hit hit;
 
-	return likely(find_key(h, key, &hit)) ? element_value(h, hit.element) : NULL;
+	if (!find_key(h, key, &hit))
+		return (struct found){NULL, NO_ELEMENT};
+	return (struct found){hit.element, hit.index};
 }
 
 static void *percpu_hash_lookup_percpu(struct map *map, const void *key, u32 cpu)
 {
 	const struct hash *h = hash_of(map);
-	struct hit hit;
+	const struct found found = look(h, key);
 
-	if (unlikely(cpu >= h->ncpus || !find_key(h, key, &hit)))
+	if (unlikely(cpu >= h->ncpus || !found.element))
 		return NULL;
-	return cpu_value(h, hit.index, cpu);
+	return cpu_value(h, found.index, cpu);
 }
 
 void *percpu_hash_lookup(struct map *map, const void *key)

@@ -7,6 +7,10 @@
 #ifndef MAPS_HASH_H
 #define MAPS_HASH_H
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/atomic.h"
 #include "base/compiler.h"
 #include "base/hash.h"
@@ -18,7 +22,6 @@
 
 #define BUCKET_SLOTS 7
 #define NO_ELEMENT 0xffffffffu
-#define INLINE static inline __attribute__((always_inline))
 
 struct bucket {
 	u64 slots[BUCKET_SLOTS]; /* 0, or tag << 32 | element index + 1 */
@@ -229,13 +232,37 @@ INLINE bool slot_holds(const struct hash *h, u64 *slot, const struct target *tar
 	return equal;
 }
 
-INLINE bool bucket_find(const struct hash *h, struct bucket *bucket, const struct target *target,
-			u32 key_size, struct hit *hit)
+/*
+ * Bit i: slot i had this tag. Only says where to look: slot_read() reads the slot again, atomically.
+ */
+static inline u32 bucket_matches(const struct bucket *bucket, u32 tag)
 {
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+	const __m128 *pairs = (const __m128 *)(const void *)bucket;
+	const __m128i tags = _mm_set1_epi32((s32)tag);
+	__m128 low, high;
+
+	__asm__ volatile("" ::: "memory"); /* what another thread has stored meanwhile counts */
+	low = _mm_shuffle_ps(pairs[0], pairs[1], 0xdd); /* the upper halves of four words */
+	high = _mm_shuffle_ps(pairs[2], pairs[3], 0xdd);
+	low = _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_castps_si128(low), tags));
+	high = _mm_castsi128_ps(_mm_cmpeq_epi32(_mm_castps_si128(high), tags));
+	return ((u32)_mm_movemask_ps(low) | (u32)_mm_movemask_ps(high) << 4) &
+	       ((1u << BUCKET_SLOTS) - 1);
+#else
 	u32 matches = 0;
 
 	for (u32 i = 0; i < BUCKET_SLOTS; i++)
-		matches |= (u32)(load_relaxed(&bucket->slots[i]) >> 32 == target->tag) << i;
+		matches |= (u32)(load_relaxed(&bucket->slots[i]) >> 32 == tag) << i;
+	return matches;
+#endif
+}
+
+INLINE bool bucket_find(const struct hash *h, struct bucket *bucket, const struct target *target,
+			u32 key_size, struct hit *hit)
+{
+	u32 matches = bucket_matches(bucket, target->tag);
+
 	for (; matches; matches &= matches - 1)
 		if (likely(slot_holds(h, &bucket->slots[__builtin_ctz(matches)], target, key_size,
 				      hit)))
@@ -301,6 +328,39 @@ static inline bool find(const struct hash *h, const struct target *target, struc
 	default:
 		return find_sized(h, target, h->key_size, hit);
 	}
+}
+
+/* What a lookup without a lock needs of a hit, in registers. element NULL: none. */
+struct found {
+	struct element *element;
+	u32 index;
+};
+
+struct found hash_look_far(const struct hash *h, const void *key);
+
+INLINE struct found look_sized(const struct hash *h, const void *key, u32 key_size)
+{
+	const struct target target = target_sized(h, key, key_size);
+	struct bucket *home = &h->buckets[target.home];
+	struct hit hit;
+
+	if (likely(bucket_find(h, home, &target, key_size, &hit)))
+		return (struct found){hit.element, hit.index};
+	if (likely(!load_acquire(&home->overflow))) /* pairs with overflow_put() */
+		return (struct found){NULL, NO_ELEMENT};
+	return hash_look_far(h, key);
+}
+
+/* For programs and handles: one way through for each common key size. */
+INLINE struct found look(const struct hash *h, const void *key)
+{
+	if (likely(h->key_size == 4))
+		return look_sized(h, key, 4);
+	if (h->key_size == 8)
+		return look_sized(h, key, 8);
+	if (h->key_size == 16)
+		return look_sized(h, key, 16);
+	return hash_look_far(h, key);
 }
 
 static inline bool find_key(const struct hash *h, const void *key, struct hit *hit)

@@ -19,23 +19,23 @@
 static void *lru_hash_lookup(struct map *map, const void *key)
 {
 	const struct hash *h = hash_of(map);
-	struct hit hit;
+	const struct found found = look(h, key);
 
-	if (unlikely(!find_key(h, key, &hit)))
+	if (unlikely(!found.element))
 		return NULL;
-	lru_reference(hit.element);
-	return element_value(h, hit.element);
+	lru_reference(found.element);
+	return element_value(h, found.element);
 }
 
 static void *lru_percpu_hash_lookup_percpu(struct map *map, const void *key, u32 cpu)
 {
 	const struct hash *h = hash_of(map);
-	struct hit hit;
+	const struct found found = look(h, key);
 
-	if (unlikely(cpu >= h->ncpus || !find_key(h, key, &hit)))
+	if (unlikely(cpu >= h->ncpus || !found.element))
 		return NULL;
-	lru_reference(hit.element);
-	return cpu_value(h, hit.index, cpu);
+	lru_reference(found.element);
+	return cpu_value(h, found.index, cpu);
 }
 
 static void *lru_percpu_hash_lookup(struct map *map, const void *key)
