@@ -60,11 +60,11 @@ static inline u32 head_of(const struct lru *lru, u32 group, enum lru_list list)
 /* Any index will do, in a file that was tampered with. */
 static inline struct lru_node *node_at(const struct lru *lru, u32 index)
 {
-	const u32 nr = lru->hash.nr_elements, head = index - nr;
+	const u32 nr = lru->hash.nr_elements, head = index - nr, group = head / LRU_LISTS;
 
 	if (likely(index < nr))
 		return lru_node_of(element_at(&lru->hash, index));
-	return &lru->groups[head / LRU_LISTS % lru->nr_groups].heads[head % LRU_LISTS];
+	return &lru->groups[likely(group < lru->nr_groups) ? group : 0].heads[head % LRU_LISTS];
 }
 
 static inline bool is_element(const struct lru *lru, u32 index)
@@ -91,10 +91,9 @@ static inline void node_unlink(struct lru *lru, u32 group, u32 index)
 
 static inline void node_link_stamped(struct lru *lru, u32 group, enum lru_list list, u32 index)
 {
-	const u32 at = head_of(lru, group, list);
-	struct lru_node *node = node_at(lru, index), *head = node_at(lru, at);
+	struct lru_node *node = node_at(lru, index), *head = &lru->groups[group].heads[list];
 
-	node->prev = at;
+	node->prev = head_of(lru, group, list);
 	node->next = head->next;
 	node_at(lru, node->next)->prev = index;
 	head->next = index;
