@@ -54,8 +54,11 @@ static int read_attr(struct call *call)
 	if (call->size > PAGE_BYTES)
 		return -E2BIG;
 	err = user_read(&call->attr, call->user, known);
-	if (err || !rest)
+	if (err)
 		return err;
+	memset(call->attr.bytes + known, 0, UAPI_ATTR_BYTES - known);
+	if (!rest)
+		return 0;
 	err = user_read(tail, call->user + known, rest);
 	if (err)
 		return err;
@@ -65,10 +68,13 @@ static int read_attr(struct call *call)
 	return 0;
 }
 
-static bool unused_is_zero(const union cmd_attr *attr, u32 last_used)
+/* What lies behind the size that was given is zero anyway. */
+static bool unused_is_zero(const struct call *call, u32 last_used)
 {
-	for (u32 i = last_used; i < UAPI_ATTR_BYTES; i++)
-		if (attr->bytes[i])
+	const u32 end = MIN(call->size, UAPI_ATTR_BYTES);
+
+	for (u32 i = last_used; i < end; i++)
+		if (call->attr.bytes[i])
 			return false;
 	return true;
 }
@@ -104,7 +110,7 @@ static long dispatch(u32 cmd, struct call *call)
 {
 	const struct command *command = &commands[cmd];
 
-	if (!unused_is_zero(&call->attr, command->last_used))
+	if (!unused_is_zero(call, command->last_used))
 		return -EINVAL;
 	if (command->handler)
 		return command->handler(call);
@@ -114,10 +120,12 @@ static long dispatch(u32 cmd, struct call *call)
 
 long bpf_call(int cmd, u64 attr, u32 size)
 {
-	struct call call = {.user = attr, .size = size};
+	struct call call; /* attr is filled by read_attr() */
 	long result;
 	int err;
 
+	call.user = attr;
+	call.size = size;
 	err = read_attr(&call);
 	if (err)
 		return err;
