@@ -55,6 +55,7 @@ struct call {
 	union cmd_attr attr;
 	u64 user;  /* where the attribute lies in the application, for results */
 	u32 size;  /* as given */
+	s64 position; /* of a CMD_MAP's descriptor, see object_at() */
 };
 
 /* Writes a result into the application's attribute. 0 or -EFAULT. */
@@ -64,9 +65,11 @@ struct call {
 typedef long (*cmd_handler)(struct call *call);
 
 #define CMD(number, name, last_used, handler) long handler(struct call *call);
+#define CMD_MAP CMD
 #define CMD_ABSENT(number, name, last_used, fd, error, reason)
 #include "cmd/commands.def"
 #undef CMD
+#undef CMD_MAP
 #undef CMD_ABSENT
 
 /* Checks and copies an object name: letters, digits, '_' and '.', NUL within 16. 0 or -EINVAL. */

@@ -15,10 +15,15 @@
 
 int map_ref_get(struct map_ref *ref, int fd, enum object_access needs)
 {
+	return map_ref_at(ref, fd, object_position(fd), needs);
+}
+
+int map_ref_at(struct map_ref *ref, int fd, s64 position, enum object_access needs)
+{
 	struct object *object;
 	int err;
 
-	err = object_from_fd(fd, OBJECT_MAP, &object, &ref->access);
+	err = object_at(fd, position, OBJECT_MAP, &object, &ref->access);
 	if (err)
 		return err;
 	ref->map = map_of(object);
@@ -95,10 +100,11 @@ int map_check_lock_flag(const struct map *map, u64 flags)
  * Resolves a map reference, the element buffer and the key: the common beginning of the element
  * commands. On success elem_end() releases all.
  */
-static int elem_begin(struct map_ref *ref, struct elem_buffer *buffer, const union bpf_attr *attr,
+static int elem_begin(struct map_ref *ref, struct elem_buffer *buffer, const struct call *call,
 		      enum object_access needs, u64 lock_flags, bool with_value)
 {
-	int err = map_ref_get(ref, (int)attr->map_fd, needs);
+	const union bpf_attr *attr = &call->attr.a;
+	int err = map_ref_at(ref, (int)attr->map_fd, call->position, needs);
 
 	if (err)
 		return err;
@@ -124,16 +130,17 @@ static void elem_end(struct map_ref *ref, struct elem_buffer *buffer)
 }
 
 /* The commands that hand a value out. */
-static long fetch(const union bpf_attr *attr, enum object_access needs,
+static long fetch(const struct call *call, enum object_access needs,
 		  int (*operation)(struct map *map, const void *key, void *value))
 {
+	const union bpf_attr *attr = &call->attr.a;
 	struct elem_buffer buffer;
 	struct map_ref ref;
 	int err;
 
 	if (attr->flags & ~(u64)BPF_F_LOCK)
 		return -EINVAL;
-	err = elem_begin(&ref, &buffer, attr, needs, attr->flags, true);
+	err = elem_begin(&ref, &buffer, call, needs, attr->flags, true);
 	if (err)
 		return err;
 	err = operation(ref.map, buffer.key, buffer.value);
@@ -145,15 +152,13 @@ static long fetch(const union bpf_attr *attr, enum object_access needs,
 
 long cmd_map_lookup_elem(struct call *call)
 {
-	const union bpf_attr *attr = &call->attr.a;
-
-	return fetch(attr, OBJECT_READ,
-		     attr->flags & BPF_F_LOCK ? map_copy_value_locked : map_copy_value);
+	return fetch(call, OBJECT_READ,
+		     call->attr.a.flags & BPF_F_LOCK ? map_copy_value_locked : map_copy_value);
 }
 
 long cmd_map_lookup_and_delete_elem(struct call *call)
 {
-	return fetch(&call->attr.a, OBJECT_READ_WRITE, map_lookup_and_delete);
+	return fetch(call, OBJECT_READ_WRITE, map_lookup_and_delete);
 }
 
 long cmd_map_update_elem(struct call *call)
@@ -163,7 +168,7 @@ long cmd_map_update_elem(struct call *call)
 	struct map_ref ref;
 	int err;
 
-	err = elem_begin(&ref, &buffer, attr, OBJECT_WRITE, attr->flags, true);
+	err = elem_begin(&ref, &buffer, call, OBJECT_WRITE, attr->flags, true);
 	if (err)
 		return err;
 	err = user_read(buffer.value, attr->value, map_user_value_size(ref.map));
@@ -179,7 +184,7 @@ long cmd_map_delete_elem(struct call *call)
 	struct map_ref ref;
 	int err;
 
-	err = elem_begin(&ref, &buffer, &call->attr.a, OBJECT_WRITE, 0, false);
+	err = elem_begin(&ref, &buffer, call, OBJECT_WRITE, 0, false);
 	if (err)
 		return err;
 	err = map_delete(ref.map, buffer.key);
@@ -195,7 +200,7 @@ long cmd_map_get_next_key(struct call *call)
 	u8 *next;
 	int err;
 
-	err = map_ref_get(&ref, (int)attr->map_fd, OBJECT_READ);
+	err = map_ref_at(&ref, (int)attr->map_fd, call->position, OBJECT_READ);
 	if (err)
 		return err;
 	err = elem_buffer_init(&buffer, ref.map, false);

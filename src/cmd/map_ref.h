@@ -16,6 +16,8 @@ struct map_ref {
 
 /* -EBADF, -EINVAL, or -EPERM when the descriptor or a freeze does not allow the access. */
 must_check int map_ref_get(struct map_ref *ref, int fd, enum object_access needs);
+/* The same, with the file position of fd. */
+must_check int map_ref_at(struct map_ref *ref, int fd, s64 position, enum object_access needs);
 void map_ref_put(struct map_ref *ref);
 
 /* The flag BPF_F_LOCK, among others, needs a spin lock in the values: 0 or -EINVAL. */

@@ -106,10 +106,20 @@ static inline struct object *find(u64 identity)
 static int from_unknown_fd(int fd, s64 position, enum object_kind kind, struct object **object,
 			   enum object_access *access);
 
+s64 object_position(int fd)
+{
+	return sys_lseek(fd, 0, SEEK_CUR);
+}
+
 int object_from_fd(int fd, enum object_kind kind, struct object **object,
 		   enum object_access *access)
 {
-	const s64 position = sys_lseek(fd, 0, SEEK_CUR);
+	return object_at(fd, object_position(fd), kind, object, access);
+}
+
+int object_at(int fd, s64 position, enum object_kind kind, struct object **object,
+	      enum object_access *access)
+{
 	struct object *found;
 
 	if (unlikely(!is_position(position)))

@@ -92,6 +92,10 @@ void object_refs_unlock(int lock, u64 signals);
  */
 must_check int object_from_fd(int fd, enum object_kind kind, struct object **object,
 			      enum object_access *access);
+/* The same in two steps. The position of a descriptor tells which object lies behind it. */
+s64 object_position(int fd);
+must_check int object_at(int fd, s64 position, enum object_kind kind, struct object **object,
+			 enum object_access *access);
 /* The object with this id, without a descriptor; -ENOENT. For references by id inside objects. */
 must_check int object_from_id(enum object_kind kind, u32 id, struct object **object);
 void object_put(struct object *object);
