@@ -88,7 +88,7 @@ static int put_array(u64 user, u32 *count, const void *records, u32 nr, u32 reco
 	return room ? user_write(user, records, (size_t)room * record_size) : 0;
 }
 
-/* Where the machine code of each subprogram lies and how long it is; zeros: there is none. */
+/* Where the machine code of each subprogram lies and how long it is. */
 static void describe_code(const struct jit_code *code, u32 nr, u64 *addresses, u32 *lengths)
 {
 	for (u32 i = 0; code && i < nr; i++) {
@@ -102,7 +102,7 @@ static void describe_code(const struct jit_code *code, u32 nr, u64 *addresses, u
 static int put_per_subprog(const struct prog *prog, const struct jit_code *code,
 			   struct bpf_prog_info *info)
 {
-	u32 nr = prog->nr_subprogs;
+	u32 nr = code ? prog->nr_subprogs : 1; /* interpreted, it is one function to a reader */
 	u64 *addresses = memory_zalloc(nr, sizeof(*addresses));
 	u32 *lengths = memory_zalloc(nr, sizeof(*lengths));
 	u8(*tags)[BPF_TAG_SIZE] = memory_zalloc(nr, sizeof(*tags));
