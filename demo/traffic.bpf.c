@@ -41,8 +41,9 @@ struct {
 	__type(value, struct traffic);
 } frames SEC(".maps");
 
+/* When it is full, a new source takes the place of one that has not been heard for long. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, struct source_key);
 	__type(value, struct traffic);
@@ -192,8 +193,6 @@ int count_sources(struct __sk_buff *skb)
 	}
 	if (t)
 		add(t, first.bytes);
-	else
-		count_frame(FRAME_SOURCE_LOST, first.bytes);
 	return 0;
 }
 

@@ -70,6 +70,7 @@ struct report {
 	unsigned nr_protocols;
 	struct source *sources;
 	unsigned nr_sources;
+	struct traffic evicted; /* IP of sources that made room for others */
 };
 
 static bool verbose;
@@ -81,7 +82,6 @@ static const struct {
 	[FRAME_ARP] = {"arp", "ARP"},
 	[FRAME_OTHER] = {"other", "other EtherType"},
 	[FRAME_DAMAGED] = {"damaged", "damaged IP header"},
-	[FRAME_SOURCE_LOST] = {"source_lost", "source table full"},
 };
 
 /* Command line */
@@ -134,7 +134,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static const struct argp_option option_table[] = {
 	{"json", 'j', NULL, 0, "Print everything as JSON, not as tables", 0},
 	{"top", 't', "N", 0, "Print the N sources with most bytes (20)", 0},
-	{"sources", 's', "N", 0, "Make room for N source addresses (16384)", 0},
+	{"sources", 's', "N", 0, "Keep N source addresses, the latest (16384)", 0},
 	{"pin", 'p', "DIR", 0, "Pin the maps in DIR, below /sys/fs/bpf, so that they stay", 0},
 	{"verbose", 'v', NULL, 0, "Print what libbpf says", 0},
 	{0},
@@ -309,6 +309,16 @@ static int read_sources(const struct traffic_bpf *skel, struct report *r)
 	return err == -ENOENT ? 0 : err;
 }
 
+/* What the programs counted as IP and no source has. */
+static void find_evicted(struct report *r)
+{
+	r->evicted = r->frames[FRAME_IP];
+	for (unsigned i = 0; i < r->nr_sources; i++) {
+		r->evicted.packets -= r->sources[i].traffic.packets;
+		r->evicted.bytes -= r->sources[i].traffic.bytes;
+	}
+}
+
 static int by_bytes(__u64 a, __u64 b)
 {
 	return a < b ? 1 : a > b ? -1 : 0;
@@ -342,6 +352,7 @@ static int read_maps(const struct traffic_bpf *skel, struct report *r)
 		fprintf(stderr, "traffic: cannot read the maps: %s\n", strerror(-err));
 		return err;
 	}
+	find_evicted(r);
 	qsort(r->protocols, r->nr_protocols, sizeof(*r->protocols), compare_protocols);
 	qsort(r->sources, r->nr_sources, sizeof(*r->sources), compare_sources);
 	return 0;
@@ -440,11 +451,10 @@ static void print_tables(const struct options *o, const struct report *r)
 	if (r->replay.refused)
 		printf("\nNot counted: %" PRIu64 " frames end within their headers.\n",
 		       (uint64_t)r->replay.refused);
-	if (r->frames[FRAME_SOURCE_LOST].packets)
+	if (r->evicted.packets)
 		printf("\n%" PRIu64
-		       " packets (%s) came from sources beyond the first %u; raise --sources.\n",
-		       (uint64_t)r->frames[FRAME_SOURCE_LOST].packets,
-		       human(r->frames[FRAME_SOURCE_LOST].bytes, text), r->nr_sources);
+		       " packets (%s) came from sources that made room for others; raise --sources.\n",
+		       (uint64_t)r->evicted.packets, human(r->evicted.bytes, text));
 }
 
 static void json_count(struct json_object *to, const char *name, __u64 n)
@@ -495,6 +505,7 @@ static struct json_object *json_sources(const struct report *r)
 static void print_json(const struct report *r)
 {
 	struct json_object *o = json_object_new_object(), *frames = json_object_new_object();
+	struct json_object *evicted = json_object_new_object();
 
 	json_count(o, "frames", r->replay.frames);
 	json_count(o, "bytes", r->replay.bytes);
@@ -508,6 +519,8 @@ static void print_json(const struct report *r)
 	json_object_object_add(o, "kinds", frames);
 	json_object_object_add(o, "protocols", json_protocols(r));
 	json_object_object_add(o, "sources", json_sources(r));
+	json_traffic(evicted, &r->evicted);
+	json_object_object_add(o, "evicted", evicted);
 	puts(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED));
 	json_object_put(o);
 }

@@ -8,14 +8,12 @@
 
 #include <linux/types.h>
 
-/* What a frame is; index of the map "frames". Every frame counts in exactly one of the first four.
- */
+/* What a frame is; index of the map "frames". Every frame counts in exactly one. */
 enum frame_kind {
 	FRAME_IP,
 	FRAME_ARP,
-	FRAME_OTHER,       /* another EtherType, or 802.3 with a length */
-	FRAME_DAMAGED,     /* IP by its EtherType, but the header is cut off or makes no sense */
-	FRAME_SOURCE_LOST, /* IP, also counted there; its source found no room in "sources" */
+	FRAME_OTHER,   /* another EtherType, or 802.3 with a length */
+	FRAME_DAMAGED, /* IP by its EtherType, but the header is cut off or makes no sense */
 	FRAME_KINDS
 };
 
