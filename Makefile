@@ -2,6 +2,7 @@
 # A front for Meson without build logic of its own. `make help` lists the targets.
 MESON_ARGS ?=
 PREFIX ?= /usr/local
+KILLS ?= 10000
 
 all: build ## build everything below build/
 	@ninja -C build
@@ -16,6 +17,9 @@ bench: ## speed, side by side with the kernel (BENCH="--quick" or other options)
 	@tools/setup bench
 	@$(MAKE) --no-print-directory all
 	@build/bench/bench --json build/bench.json $(BENCH)
+
+storm: all ## KILLS=10000 in each family of map types while writers work (FAMILY=hash for one)
+	@build/tests/storm $(KILLS) $(FAMILY)
 
 install: all ## PREFIX= and DESTDIR= as usual
 	@meson configure build --prefix=$(abspath $(PREFIX)) >/dev/null
@@ -33,4 +37,4 @@ help: ## this list
 build:
 	@meson setup build $(MESON_ARGS)
 
-.PHONY: all demo check bench install clean setup help
+.PHONY: all demo check bench storm install clean setup help

@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * keyed.c: the storm on maps with keys: hashes, LRU hashes, arrays, maps of maps. Each writer owns
+ * keys in each map of the family and changes them by system calls, batches and programs. A
+ * value holds its sequence number several times over; an inner map holds it once.
+ */
+#include "storm.h"
+
+#include <linux/btf.h>
+#include <stdio.h>
+
+#include "vm/asm.h"
+
+enum {
+	FIXED = 1,  /* an array: all elements are there, 0 is the absent one */
+	EVICTS = 2, /* an element may go at any time */
+	PERCPU = 4,
+	LOCKED = 8, /* a spin lock in each value */
+	OUTER = 16,
+};
+
+struct value {
+	uint32_t lock, unused;
+	uint64_t sequence, copies[2];
+};
+
+#define BATCH 4
+#define TORN (~0ull)
+
+struct values {
+	struct value of_cpu[MAX_CPUS];
+};
+
+static const struct map_row {
+	const char *family;
+	uint32_t type, flags, traits;
+} rows[] = {
+	{"hash", BPF_MAP_TYPE_HASH, 0, 0},
+	{"hash", BPF_MAP_TYPE_HASH, BPF_F_NO_PREALLOC, 0},
+	{"hash", BPF_MAP_TYPE_HASH, 0, LOCKED},
+	{"hash", BPF_MAP_TYPE_PERCPU_HASH, 0, PERCPU},
+	{"lru", BPF_MAP_TYPE_LRU_HASH, 0, EVICTS},
+	{"lru", BPF_MAP_TYPE_LRU_HASH, BPF_F_NO_COMMON_LRU, EVICTS},
+	{"lru", BPF_MAP_TYPE_LRU_PERCPU_HASH, 0, EVICTS | PERCPU},
+	{"lru", BPF_MAP_TYPE_LRU_PERCPU_HASH, BPF_F_NO_COMMON_LRU, EVICTS | PERCPU},
+	{"array", BPF_MAP_TYPE_ARRAY, 0, FIXED},
+	{"array", BPF_MAP_TYPE_ARRAY, 0, FIXED | LOCKED},
+	{"array", BPF_MAP_TYPE_PERCPU_ARRAY, 0, FIXED | PERCPU},
+	{"maps_of_maps", BPF_MAP_TYPE_ARRAY_OF_MAPS, 0, FIXED | OUTER},
+	{"maps_of_maps", BPF_MAP_TYPE_HASH_OF_MAPS, 0, OUTER},
+};
+
+enum action { UPDATE, DELETE, WRITE, READ_INNER, ACTIONS };
+
+static struct keyed_map {
+	const struct map_row *row;
+	int fd, programs[ACTIONS];
+} maps[MAPS];
+static unsigned nr_maps;
+
+static uint32_t key_of(unsigned writer, unsigned k)
+{
+	return writer * KEYS + k;
+}
+
+/* Programs, one for each action. The context says what they are to do it with. */
+
+struct request {
+	uint32_t key, unused;
+	uint64_t flags;
+	struct value value;
+};
+
+#define MAP(reg, fd) LD64_RAW(reg, BPF_PSEUDO_MAP_FD, fd, 0)
+#define MAP_AND_KEY(fd)                                                                            \
+	MOV_X(R6, R1), LD(W, R1, R6, 0), ST_X(W, R10, -8, R1), MAP(R1, fd), MOV_X(R2, R10),        \
+		ALU64_K(ADD, R2, -8)
+#define COPY(to, at, from) LD(DW, R1, R6, from), ST_X(DW, to, at, R1)
+
+static int load_update(int fd)
+{
+	const struct bpf_insn insns[] = {
+		MAP_AND_KEY(fd), ST_K(DW, R10, -40, 0),
+		COPY(R10, -32, 24), COPY(R10, -24, 32), COPY(R10, -16, 40), MAP(R1, fd),
+		MOV_X(R3, R10), ALU64_K(ADD, R3, -40), LD(DW, R4, R6, 8),
+		CALL(BPF_FUNC_map_update_elem), EXIT,
+	};
+
+	return storm_program(insns, sizeof(insns));
+}
+
+static int load_delete(int fd)
+{
+	const struct bpf_insn insns[] = {MAP_AND_KEY(fd), CALL(BPF_FUNC_map_delete_elem), EXIT};
+
+	return storm_program(insns, sizeof(insns));
+}
+
+/* Where there is no lock, a helper without effect stands for it. */
+static int load_write(int fd, bool locked)
+{
+	const int lock = locked ? BPF_FUNC_spin_lock : BPF_FUNC_get_smp_processor_id;
+	const int unlock = locked ? BPF_FUNC_spin_unlock : BPF_FUNC_get_smp_processor_id;
+	const struct bpf_insn insns[] = {
+		MAP_AND_KEY(fd), CALL(BPF_FUNC_map_lookup_elem),
+		J_K(JNE, R0, 0, 2), MOV_K(R0, -ENOENT), EXIT,
+		MOV_X(R8, R0), MOV_X(R1, R0), CALL(lock),
+		COPY(R8, 8, 24), COPY(R8, 16, 32), COPY(R8, 24, 40),
+		MOV_X(R1, R8), CALL(unlock), MOV_K(R0, 0), EXIT,
+	};
+
+	return storm_program(insns, sizeof(insns));
+}
+
+/* What an inner map holds; 0: there is none. */
+static int load_read_inner(int fd)
+{
+	const struct bpf_insn insns[] = {
+		MAP_AND_KEY(fd), CALL(BPF_FUNC_map_lookup_elem), J_K(JEQ, R0, 0, 7),
+		MOV_X(R1, R0), ST_K(W, R10, -8, 0), MOV_X(R2, R10), ALU64_K(ADD, R2, -8),
+		CALL(BPF_FUNC_map_lookup_elem), J_K(JEQ, R0, 0, 1), LD(W, R0, R0, 0), EXIT,
+	};
+
+	return storm_program(insns, sizeof(insns));
+}
+
+static int run(struct storm_log *log, const struct keyed_map *m, enum action action, uint32_t key,
+	       const struct value *value, uint64_t flags)
+{
+	struct request request = {.key = key, .flags = flags};
+
+	if (value)
+		request.value = *value;
+	return storm_run(log, m->programs[action], &request, sizeof(request));
+}
+
+/* One element */
+
+static int make_inner(struct storm_log *log, uint64_t sequence)
+{
+	const uint32_t zero = 0;
+	const int fd = storm_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0, -1, -1);
+
+	EXPECT(log, map_call(log, BPF_MAP_UPDATE_ELEM, fd, &zero, &sequence, 0) == 0);
+	return fd;
+}
+
+static uint64_t look_inner(struct storm_log *log, const struct keyed_map *m, uint32_t key)
+{
+	const uint32_t zero = 0;
+	union bpf_attr attr = {0};
+	uint64_t sequence = 0;
+	long fd;
+
+	if (map_call(log, BPF_MAP_LOOKUP_ELEM, m->fd, &key, &attr.map_id, 0))
+		return 0;
+	fd = timed_call(log, BPF_MAP_GET_FD_BY_ID, &attr);
+	EXPECT(log, fd >= 0 &&
+			    !map_call(log, BPF_MAP_LOOKUP_ELEM, (int)fd, &zero, &sequence, 0));
+	close((int)fd);
+	EXPECT(log, run(log, m, READ_INNER, key, NULL, 0) == (int)sequence);
+	return sequence;
+}
+
+static bool is_whole(const struct value *v)
+{
+	return v->copies[0] == v->sequence && v->copies[1] == v->sequence;
+}
+
+/* The sequence number in a value: of per-CPU values the latest. */
+static uint64_t sequence_in(const struct keyed_map *m, const struct values *values)
+{
+	const unsigned n = m->row->traits & PERCPU ? storm_cpus : 1;
+	uint64_t sequence = 0;
+
+	for (unsigned cpu = 0; cpu < n; cpu++) {
+		if (!is_whole(&values->of_cpu[cpu]))
+			return TORN;
+		sequence = MAX(sequence, values->of_cpu[cpu].sequence);
+	}
+	return sequence;
+}
+
+static uint64_t look(struct storm_log *log, const struct keyed_map *m, uint32_t key)
+{
+	const uint64_t flags = m->row->traits & LOCKED ? BPF_F_LOCK : 0;
+	struct values values;
+	long err;
+
+	if (m->row->traits & OUTER)
+		return look_inner(log, m, key);
+	err = map_call(log, BPF_MAP_LOOKUP_ELEM, m->fd, &key, &values, flags);
+	EXPECT(log, !err || (err == -ENOENT && !(m->row->traits & FIXED)));
+	return err ? 0 : sequence_in(m, &values);
+}
+
+static void fill(const struct keyed_map *m, struct values *values, uint64_t sequence)
+{
+	for (unsigned cpu = 0; cpu < (m->row->traits & PERCPU ? storm_cpus : 1); cpu++)
+		values->of_cpu[cpu] =
+			(struct value){.sequence = sequence, .copies = {sequence, sequence}};
+}
+
+static int put(struct storm_log *log, const struct keyed_map *m, uint32_t key, uint64_t sequence,
+	       uint64_t flags)
+{
+	struct values values;
+	int inner, err;
+
+	if (!(m->row->traits & OUTER)) {
+		fill(m, &values, sequence);
+		return (int)map_call(log, BPF_MAP_UPDATE_ELEM, m->fd, &key, &values, flags);
+	}
+	inner = make_inner(log, sequence);
+	err = (int)map_call(log, BPF_MAP_UPDATE_ELEM, m->fd, &key, &inner, flags);
+	close(inner);
+	return err;
+}
+
+/* Back to zero where nothing can be deleted. */
+static int take_away(struct storm_log *log, const struct keyed_map *m, uint32_t key)
+{
+	if ((m->row->traits & (FIXED | OUTER)) == FIXED)
+		return put(log, m, key, 0, 0);
+	return (int)map_call(log, BPF_MAP_DELETE_ELEM, m->fd, &key, NULL, 0);
+}
+
+/* Steps of a writer */
+
+static bool judge(const struct keyed_map *m, const struct storm_log *log, unsigned number,
+		  unsigned k, uint64_t found)
+{
+	const uint64_t was = log->acknowledged[number][k], will_be = log->intended[number][k];
+
+	return found == was || found == will_be || (!found && m->row->traits & EVICTS);
+}
+
+static void settle(struct storm_log *log, unsigned writer)
+{
+	for (unsigned number = 0; number < nr_maps; number++)
+		for (unsigned k = 0; k < KEYS; k++) {
+			const struct keyed_map *m = &maps[number];
+			const uint32_t key = key_of(writer, k);
+			uint64_t *was = &log->acknowledged[number][k];
+			uint64_t *will_be = &log->intended[number][k];
+			const uint64_t found = look(log, m, key);
+
+			EXPECT(log, judge(m, log, number, k, found) ||
+					    (found == TORN && log->in_place && *was != *will_be));
+			if (*was == *will_be)
+				continue;
+			*was = *will_be = found;
+			/* Values of some CPUs only, or torn ones: made new. */
+			if (found && m->row->traits & (PERCPU | FIXED | LOCKED) &&
+			    !(m->row->traits & OUTER)) {
+				*was = *will_be = ++log->sequence;
+				EXPECT(log, put(log, m, key, *was, 0) == 0);
+			}
+		}
+	log->in_place = false;
+}
+
+static void change(struct storm_log *log, unsigned number, unsigned writer, unsigned k,
+		   uint32_t random)
+{
+	const struct keyed_map *m = &maps[number];
+	const uint32_t traits = m->row->traits, key = key_of(writer, k);
+	const uint64_t sequence = ++log->sequence, was = log->acknowledged[number][k];
+	const bool by_program = random & 1 && !(traits & OUTER), remove = random & 2;
+	uint64_t flags = traits & (FIXED | EVICTS) ? BPF_ANY : was ? BPF_EXIST : BPF_NOEXIST;
+	struct values values;
+	int err;
+
+	fill(m, &values, sequence);
+	flags |= traits & LOCKED && random & 4 && !by_program ? BPF_F_LOCK : 0;
+	log->in_place = !remove && (traits & (FIXED | PERCPU | LOCKED));
+	note();
+	log->intended[number][k] = remove ? 0 : sequence;
+	note();
+	if (remove)
+		err = by_program && !(traits & FIXED) ? run(log, m, DELETE, key, NULL, 0)
+						      : take_away(log, m, key);
+	else
+		err = by_program ? run(log, m, UPDATE, key, values.of_cpu, flags)
+				 : put(log, m, key, sequence, flags);
+	EXPECT(log, !err || (remove && err == -ENOENT && (!was || traits & EVICTS)));
+	note();
+	log->acknowledged[number][k] = log->intended[number][k];
+}
+
+/* A program writes into the value that it looked up. */
+static void write_in_place(struct storm_log *log, unsigned number, unsigned writer, unsigned k)
+{
+	const struct keyed_map *m = &maps[number];
+	const bool is_there = m->row->traits & FIXED || log->acknowledged[number][k];
+	struct values values;
+	int err;
+
+	if (!is_there)
+		return;
+	fill(m, &values, ++log->sequence);
+	log->in_place = true;
+	note();
+	log->intended[number][k] = log->sequence;
+	note();
+	err = run(log, m, WRITE, key_of(writer, k), values.of_cpu, 0);
+	EXPECT(log, !err || (err == -ENOENT && m->row->traits & EVICTS));
+	note();
+	log->acknowledged[number][k] = log->intended[number][k] = err ? 0 : log->sequence;
+}
+
+/* Some of the keys at once: made new if one of them is absent, else deleted. */
+static void change_batch(struct storm_log *log, unsigned number, unsigned writer, unsigned first)
+{
+	const struct keyed_map *m = &maps[number];
+	const unsigned stride = m->row->traits & PERCPU ? storm_cpus : 1;
+	uint32_t keys[BATCH];
+	struct value values[BATCH * MAX_CPUS];
+	bool remove = !(m->row->traits & (FIXED | EVICTS));
+	union bpf_attr attr = {.batch = {.keys = PTR_U64(keys),
+					 .values = PTR_U64(values),
+					 .count = BATCH,
+					 .map_fd = (uint32_t)m->fd}};
+
+	for (unsigned i = 0; i < BATCH; i++)
+		remove = remove && log->acknowledged[number][first + i];
+	log->in_place = !remove && m->row->traits & (FIXED | PERCPU | LOCKED);
+	note();
+	for (unsigned i = 0; i < BATCH; i++) {
+		keys[i] = key_of(writer, first + i);
+		log->intended[number][first + i] = remove ? 0 : ++log->sequence;
+		fill(m, (struct values *)&values[i * stride], log->sequence);
+	}
+	note();
+	EXPECT(log, timed_call(log, remove ? BPF_MAP_DELETE_BATCH : BPF_MAP_UPDATE_BATCH, &attr) == 0);
+	note();
+	for (unsigned i = 0; i < BATCH; i++)
+		log->acknowledged[number][first + i] = log->intended[number][first + i];
+}
+
+static void step(struct storm_log *log, unsigned writer, uint32_t random)
+{
+	const unsigned number = random % nr_maps, k = random / 4 % KEYS;
+	const struct keyed_map *m = &maps[number];
+
+	switch (random / 64 % 8) {
+	case 0:
+		EXPECT(log, judge(m, log, number, k, look(log, m, key_of(writer, k))));
+		break;
+	case 1:
+		if (!(m->row->traits & OUTER))
+			write_in_place(log, number, writer, k);
+		break;
+	case 2:
+		if (!(m->row->traits & OUTER))
+			change_batch(log, number, writer, k % (KEYS - BATCH));
+		break;
+	default:
+		change(log, number, writer, k, random / 512);
+	}
+}
+
+/* Afterwards */
+
+static uint32_t count(struct storm_log *log, int fd)
+{
+	uint32_t key, n = 0;
+
+	for (long err = map_call(log, BPF_MAP_GET_NEXT_KEY, fd, NULL, &key, 0); !err; n++)
+		err = map_call(log, BPF_MAP_GET_NEXT_KEY, fd, &key, &key, 0);
+	return n;
+}
+
+/* Exactly the elements that the logs tell of are there, and as many more fit as are missing. */
+static bool capacity_is_whole(struct storm_log *logs, const struct keyed_map *m)
+{
+	const unsigned number = (unsigned)(m - maps);
+	uint32_t present = 0, key;
+
+	for (unsigned i = 0; i < WRITERS * KEYS; i++)
+		present += logs[i / KEYS].acknowledged[number][i % KEYS] != 0;
+	if (count(logs, m->fd) != present)
+		return false;
+	for (int round = 0; round < 2; round++) {
+		for (key = 1000; present < WRITERS * KEYS; key++, present++)
+			if (put(logs, m, key, 1, BPF_NOEXIST))
+				return false;
+		if (put(logs, m, key, 1, BPF_NOEXIST) != -E2BIG)
+			return false;
+		for (; !map_call(logs, BPF_MAP_GET_NEXT_KEY, m->fd, NULL, &key, 0); present--)
+			if (take_away(logs, m, key))
+				return false;
+	}
+	return !present;
+}
+
+/* All elements can be used: the most that are there at once while one CPU inserts. */
+static bool eviction_keeps_capacity(struct storm_log *log, const struct keyed_map *m)
+{
+	uint32_t most = 0;
+
+	for (uint32_t key = 1000; key < 1000 + 6 * WRITERS * KEYS; key++) {
+		const uint32_t now = count(log, m->fd);
+
+		if (put(log, m, key, 1, BPF_ANY))
+			return false;
+		most = MAX(most, now);
+	}
+	/* The other CPUs keep what they had not used. */
+	return most >= WRITERS * KEYS / 2 / (m->row->flags ? storm_cpus : 1);
+}
+
+static bool is_emptied(struct storm_log *logs, const struct keyed_map *m)
+{
+	for (uint32_t key = 0; key < WRITERS * KEYS; key++) {
+		const int err = take_away(logs, m, key);
+
+		if (err && err != -ENOENT)
+			return false;
+	}
+	return true;
+}
+
+static bool verify_map(struct storm_log *logs, const struct keyed_map *m)
+{
+	bool well = true;
+
+	if (m->row->traits & EVICTS)
+		well = eviction_keeps_capacity(logs, m);
+	else if (!(m->row->traits & FIXED))
+		well = capacity_is_whole(logs, m);
+	if (!well)
+		printf("# capacity of map %u is not whole\n", (unsigned)(m - maps));
+	if (!storm_is_valid(m->fd)) {
+		printf("# map %u is not valid\n", (unsigned)(m - maps));
+		well = false;
+	}
+	return is_emptied(logs, m) && well;
+}
+
+static bool verify(struct storm_log *logs)
+{
+	bool well = true;
+
+	for (unsigned number = 0; number < nr_maps; number++) {
+		const struct keyed_map *m = &maps[number];
+
+		well = verify_map(logs, m) && well;
+		for (unsigned i = 0; i < ACTIONS; i++)
+			close(m->programs[i]);
+		close(m->fd);
+	}
+	return well;
+}
+
+/* Types: an integer, bpf_spin_lock, and a value that begins with one. */
+static int load_lock_btf(void)
+{
+	static const struct {
+		struct btf_header header;
+		uint32_t types[16];
+		char strings[32];
+	} btf = {
+		{0xeb9f, 1, 0, 24, 0, 64, 64, 32},
+		{1, 1u << 24, 4, 32,
+		 5, 4u << 24 | 1, 4, 1, 1, 0,
+		 19, 4u << 24 | 1, sizeof(struct value), 21, 2, 0},
+		"\0int\0bpf_spin_lock\0v\0l",
+	};
+	union bpf_attr attr = {.btf = PTR_U64(&btf), .btf_size = sizeof(btf)};
+
+	return (int)bpf_call(BPF_BTF_LOAD, PTR_U64(&attr), sizeof(attr));
+}
+
+static void create_map(struct keyed_map *m, const struct map_row *row)
+{
+	const bool outer = row->traits & OUTER, locked = row->traits & LOCKED;
+	const int inner = outer ? storm_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0, -1, -1) : -1;
+	const int btf = locked ? load_lock_btf() : -1;
+
+	m->row = row;
+	m->fd = storm_map(row->type, 4, outer ? 4 : sizeof(struct value), WRITERS * KEYS,
+			  row->flags, inner, btf);
+	memset(m->programs, 0xff, sizeof(m->programs));
+	if (outer) {
+		m->programs[READ_INNER] = load_read_inner(m->fd);
+	} else {
+		m->programs[UPDATE] = load_update(m->fd);
+		m->programs[DELETE] = load_delete(m->fd);
+		m->programs[WRITE] = load_write(m->fd, locked);
+	}
+	close(inner);
+	close(btf);
+}
+
+static void create(const char *name)
+{
+	nr_maps = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (!strcmp(rows[i].family, name))
+			create_map(&maps[nr_maps++], &rows[i]);
+}
+
+#define FAMILY(name) static void create_##name(void) { create(#name); }
+FAMILY(hash)
+FAMILY(lru)
+FAMILY(array)
+FAMILY(maps_of_maps)
+
+const struct family keyed_families[] = {
+	{"hash", create_hash, settle, step, verify},
+	{"lru", create_lru, settle, step, verify},
+	{"array", create_array, settle, step, verify},
+	{"maps_of_maps", create_maps_of_maps, settle, step, verify},
+};
+const unsigned nr_keyed_families = ARRAY_SIZE(keyed_families);

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * storm.c: the harness. `storm KILLS [FAMILY]` runs the families with that many kills each;
+ * with 0 kills, four threads of this process work side by side for a while, which is what a
+ * thread sanitizer wants. One line of TAP for each family.
+ */
+#include "storm.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "object/realm.h"
+#include "shm/vcpu.h"
+
+#define PROCESSES 4
+#define THREADS (WRITERS / PROCESSES)
+#define LIMIT_NS 1000000000ull
+#define STEPS 1024  /* at most, before a death between two instructions */
+#define ROUNDS 4000 /* of each thread where nobody is killed */
+
+static struct storm_log *logs;
+static const struct family *family;
+unsigned storm_cpus;
+
+uint64_t storm_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void expect(struct storm_log *log, bool condition, int line)
+{
+	if (condition)
+		return;
+	if (!log->failures)
+		log->first_failure = line;
+	log->failures++;
+}
+
+long timed_call(struct storm_log *log, int command, union bpf_attr *attr)
+{
+	const uint64_t start = storm_now();
+	const long ret = bpf_call(command, PTR_U64(attr), sizeof(*attr));
+	const uint64_t took = storm_now() - start;
+
+	log->calls++;
+	log->slowest = MAX(log->slowest, took);
+	return ret;
+}
+
+static int must(long ret, const char *what)
+{
+	if (ret >= 0)
+		return (int)ret;
+	printf("Bail out! %s: %ld\n", what, ret);
+	exit(1);
+}
+
+int storm_map(uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t entries,
+	      uint32_t flags, int inner, int btf)
+{
+	union bpf_attr attr = {.map_type = type,
+			       .key_size = key_size,
+			       .value_size = value_size,
+			       .max_entries = entries,
+			       .map_flags = flags,
+			       .inner_map_fd = inner < 0 ? 0 : (uint32_t)inner};
+
+	if (btf >= 0) {
+		attr.btf_fd = (uint32_t)btf;
+		attr.btf_key_type_id = 1;
+		attr.btf_value_type_id = 3;
+	}
+	return must(bpf_call(BPF_MAP_CREATE, PTR_U64(&attr), sizeof(attr)), "map");
+}
+
+int storm_program(const struct bpf_insn *insns, size_t size)
+{
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SYSCALL,
+			       .insns = PTR_U64(insns),
+			       .insn_cnt = (uint32_t)(size / sizeof(*insns)),
+			       .license = PTR_U64("GPL"),
+			       .prog_flags = BPF_F_SLEEPABLE};
+
+	return must(bpf_call(BPF_PROG_LOAD, PTR_U64(&attr), sizeof(attr)), "program");
+}
+
+int storm_run(struct storm_log *log, int program, void *context, uint32_t size)
+{
+	union bpf_attr attr = {.test = {.prog_fd = (uint32_t)program,
+					.ctx_in = PTR_U64(context),
+					.ctx_size_in = size}};
+	const long err = timed_call(log, BPF_PROG_TEST_RUN, &attr);
+
+	return err ? (int)err : (int)attr.test.retval;
+}
+
+bool storm_is_valid(int fd)
+{
+	struct object *object;
+	bool valid;
+
+	if (object_from_fd(fd, OBJECT_MAP, &object, NULL))
+		return false;
+	valid = !map_of(object)->ops->is_valid || map_of(object)->ops->is_valid(map_of(object));
+	object_put(object);
+	return valid;
+}
+
+/* Writers */
+
+static void work(unsigned writer, uint32_t rounds)
+{
+	uint32_t seed = (uint32_t)storm_now() * 2 + writer;
+
+	family->settle(&logs[writer], writer);
+	while (rounds--) {
+		seed = seed * 1664525 + 1013904223;
+		family->step(&logs[writer], writer, seed >> 8);
+	}
+}
+
+static void *work_for_ever(void *writer)
+{
+	for (;;)
+		work((unsigned)(uintptr_t)writer, ~0u);
+	return NULL;
+}
+
+static void *work_a_while(void *writer)
+{
+	work((unsigned)(uintptr_t)writer, ROUNDS);
+	return NULL;
+}
+
+static pid_t start(unsigned process)
+{
+	const uintptr_t first = process * THREADS;
+	pthread_t thread;
+	pid_t child = fork();
+
+	if (child)
+		return child;
+	for (uintptr_t i = 1; i < THREADS; i++)
+		if (pthread_create(&thread, NULL, work_for_ever, (void *)(first + i)))
+			_exit(1);
+	work_for_ever((void *)first);
+	_exit(0);
+}
+
+/* A death between two instructions, so also between two of a critical section. */
+static void step(pid_t child, uint32_t steps)
+{
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, child, NULL, NULL) || ptrace(PTRACE_INTERRUPT, child, NULL, NULL))
+		return;
+	if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
+		return;
+	while (steps--)
+		if (ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) ||
+		    waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
+			return;
+}
+
+/* True if it did not end by itself. */
+static bool stop(pid_t child)
+{
+	int status;
+
+	kill(child, SIGKILL);
+	return waitpid(child, &status, 0) == child && WIFSIGNALED(status);
+}
+
+static bool kill_and_restart(unsigned kills)
+{
+	const struct timespec pause = {.tv_nsec = 100000};
+	pid_t children[PROCESSES];
+	uint32_t seed = 1;
+	bool well = true;
+
+	for (unsigned i = 0; i < PROCESSES; i++)
+		children[i] = start(i);
+	for (unsigned i = 0; i < kills; i++) {
+		pid_t *child;
+
+		seed = seed * 1664525 + 1013904223;
+		child = &children[seed >> 20 & (PROCESSES - 1)];
+		for (uint32_t n = seed >> 28; n; n--)
+			nanosleep(&pause, NULL);
+		if (i % 8 == 0)
+			step(*child, seed >> 8 & (STEPS - 1));
+		well = stop(*child) && well;
+		*child = start((unsigned)(child - children));
+		if (kills >= 1000 && i % (kills / 10) == 0)
+			fprintf(stderr, "# %s: %u of %u kills\n", family->name, i, kills);
+	}
+	for (unsigned i = 0; i < PROCESSES; i++)
+		well = stop(children[i]) && well;
+	return well;
+}
+
+static bool work_together(void)
+{
+	pthread_t threads[PROCESSES];
+
+	for (uintptr_t i = 0; i < PROCESSES; i++)
+		if (pthread_create(&threads[i], NULL, work_a_while, (void *)i))
+			return false;
+	for (unsigned i = 0; i < PROCESSES; i++)
+		pthread_join(threads[i], NULL);
+	return true;
+}
+
+/* Verdict */
+
+static uint32_t objects_left(void)
+{
+	uint32_t count = 0;
+
+	object_collect();
+	for (uint32_t id = 0; !object_next_id(OBJECT_MAP, id, &id);)
+		count++;
+	for (uint32_t id = 0; !object_next_id(OBJECT_PROG, id, &id);)
+		count++;
+	return count;
+}
+
+static bool check_log(unsigned writer)
+{
+	const struct storm_log *log = &logs[writer];
+
+	if (log->failures)
+		printf("# writer %u: %u failures, the first in line %d\n", writer, log->failures,
+		       log->first_failure);
+	if (log->slowest > LIMIT_NS)
+		printf("# writer %u: a call took %llu ms\n", writer,
+		       (unsigned long long)log->slowest / 1000000);
+	return !log->failures && log->slowest <= LIMIT_NS;
+}
+
+static bool run_family(unsigned number, unsigned kills)
+{
+	uint64_t calls = 0, slowest = 0, begin = storm_now();
+	uint32_t left;
+	bool well;
+
+	memset(logs, 0, sizeof(*logs) * WRITERS);
+	family->create();
+	well = kills ? kill_and_restart(kills) : work_together();
+	for (unsigned i = 0; i < WRITERS; i++) {
+		family->settle(&logs[i], i);
+		well = check_log(i) && well;
+		calls += logs[i].calls;
+		slowest = MAX(slowest, logs[i].slowest);
+	}
+	well = family->verify(logs) && well;
+	left = objects_left();
+	printf("%sok %u - %s: %u kills, %llu calls in %.1f s, slowest %.1f ms, %u objects left\n",
+	       well && !left ? "" : "not ", number, family->name, kills, (unsigned long long)calls,
+	       (double)(storm_now() - begin) / 1e9, (double)slowest / 1e6, left);
+	fflush(stdout);
+	return well && !left;
+}
+
+static bool run_families(unsigned kills, const char *only)
+{
+	unsigned number = 0;
+	bool well = true;
+
+	for (unsigned i = 0; i <= nr_keyed_families; i++) {
+		family = i < nr_keyed_families ? &keyed_families[i] : &ring_family;
+		if (!only || !strcmp(only, family->name))
+			well = run_family(++number, kills) && well;
+	}
+	printf("1..%u\n", number);
+	return well && number;
+}
+
+static int remove_directory(const char *directory)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", directory);
+	return system(command);
+}
+
+int main(int argc, char **argv)
+{
+	char directory[] = "/dev/shm/userbpf-storm-XXXXXX";
+	const unsigned kills = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 100;
+	bool well;
+
+	storm_cpus = vcpu_possible();
+	if (storm_cpus > MAX_CPUS) {
+		printf("1..0 # SKIP more than %d CPUs\n", MAX_CPUS);
+		return 0;
+	}
+	logs = mmap(NULL, sizeof(*logs) * WRITERS, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (logs == MAP_FAILED || !mkdtemp(directory))
+		return 1;
+	unsetenv("USERBPF_REALM");
+	setenv("USERBPF_DIR", directory, 1);
+	well = !bpf_init() && run_families(kills, argc > 2 ? argv[2] : NULL);
+	return remove_directory(directory) || !well;
+}
