@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -46,21 +47,67 @@ static int run_turn(struct vm_run *vm, u32 *left, u64 *retval)
 	return err;
 }
 
+/*
+ * As in the kernel, signals wait during repeated runs and end them between two runs; their handlers
+ * run before bpf() returns. Signals that report a fault of this thread cannot wait.
+ */
+static void hold_signals(sigset_t *before)
+{
+	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
+	sigset_t held;
+
+	sigfillset(&held);
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++)
+		sigdelset(&held, faults[i]);
+	pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
+/* Blocked signals wait even if they are ignored, which would not interrupt the kernel. */
+static bool is_ignored(int signal)
+{
+	struct sigaction action;
+
+	if (sigaction(signal, NULL, &action) || action.sa_handler == SIG_IGN)
+		return true;
+	return action.sa_handler == SIG_DFL && (signal == SIGCHLD || signal == SIGCONT ||
+						signal == SIGURG || signal == SIGWINCH);
+}
+
+static bool signal_waits(const sigset_t *before)
+{
+	sigset_t waiting;
+
+	if (sigpending(&waiting))
+		return false;
+	for (int signal = 1; signal < NSIG; signal++)
+		if (sigismember(&waiting, signal) == 1 && !sigismember(before, signal) &&
+		    !is_ignored(signal))
+			return true;
+	return false;
+}
+
 int test_run_loop(struct vm_run *vm, struct test_run *run)
 {
 	struct vcpu_table *vcpus = &realm_state()->vcpus;
 	u32 repeat = run->repeat ? run->repeat : 1, left = repeat;
 	u64 retval = 0, start = now_ns();
+	sigset_t before;
 	int err = 0;
 
+	if (repeat > 1)
+		hold_signals(&before);
 	while (left && !err) {
 		vcpu_enter(vcpus);
 		err = run_turn(vm, &left, &retval);
 		vcpu_leave(vcpus);
+		if (!err && left && signal_waits(&before))
+			err = -EINTR;
 	}
+	if (repeat > 1)
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	run->retval = (u32)retval;
 	run->duration = (u32)MIN((now_ns() - start) / repeat, (u64)UINT32_MAX);
-	if (err)
+	if (err == -EFAULT)
 		vm_fault_report(vm);
 	return err;
 }

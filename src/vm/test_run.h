@@ -49,8 +49,8 @@ struct test_run {
 /*
  * Runs prog as the kernel's PROG_TEST_RUN does for its type. 0, -EINVAL, -ENOTSUPP (type without
  * test run), -ENOMEM, -ENODEV, -ENXIO (no such interface, CPU), -E2BIG (unknown context bytes),
- * -EFAULT (the checked interpreter stopped the program), -ENOSPC when an out buffer was too small
- * (results are valid then).
+ * -EFAULT (the checked interpreter stopped the program), -EINTR (a signal came between two runs),
+ * -ENOSPC when an out buffer was too small (results are valid then).
  */
 must_check int prog_test_run(struct prog *prog, struct test_run *run);
 

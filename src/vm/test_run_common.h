@@ -15,7 +15,10 @@
 #define SHARED_INFO_BYTES 320u
 #define FRAME_BYTES 4096u
 
-/* Runs vm's program repeat times (0 counts as 1). 0 or -EFAULT; sets retval and duration. */
+/*
+ * Runs vm's program repeat times (0 counts as 1); sets retval and duration. 0, -EFAULT, or -EINTR
+ * when a signal came between two runs.
+ */
 must_check int test_run_loop(struct vm_run *vm, struct test_run *run);
 
 /*

@@ -5,6 +5,10 @@
  */
 #include "run.h"
 
+#include <signal.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+
 #define SKB(field) ((short)offsetof(struct __sk_buff, field))
 #define MD(field) ((short)offsetof(struct xdp_md, field))
 #define FILTER BPF_PROG_TYPE_SOCKET_FILTER
@@ -553,6 +557,39 @@ static void attribute_itself(void **state)
 	assert_int_equal(bpf_sys(BPF_PROG_TEST_RUN, &t, sizeof(union bpf_attr)), -EBADF);
 }
 
+static volatile sig_atomic_t handled;
+
+static void on_signal(int signal)
+{
+	(void)signal;
+	handled++;
+}
+
+/* Only between two runs, and not one that is ignored, as that of a child's end is. */
+static void signal_ends_repeated_runs(void **state)
+{
+	const struct run_case endless = {"", FILTER, one, IN(64), .repeat = UINT32_MAX};
+	const struct run_case once = {"", FILTER, one, IN(64)};
+	const struct sigaction count = {.sa_handler = on_signal};
+	const struct itimerval soon = {.it_value.tv_usec = 80000};
+	struct buffers b;
+	union test_attr t;
+	sigset_t blocked;
+	pid_t child = fork();
+
+	(void)state;
+	if (!child)
+		_exit(usleep(20000));
+	sigaction(SIGALRM, &count, NULL);
+	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	assert_int_equal(run(&endless, &b, &t), -EINTR);
+	assert_int_equal(handled, 1);
+	assert_int_equal(waitpid(child, NULL, WNOHANG), child);
+	sigprocmask(SIG_BLOCK, NULL, &blocked);
+	assert_false(sigismember(&blocked, SIGALRM));
+	assert_int_equal(run(&once, &b, &t), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -564,6 +601,7 @@ int main(void)
 		cmocka_unit_test(xdp_moves_are_seen_outside),
 		cmocka_unit_test(syscall_program_writes_ctx_in),
 		cmocka_unit_test(attribute_itself),
+		cmocka_unit_test(signal_ends_repeated_runs),
 	};
 
 	require_bpf();
