@@ -11,6 +11,8 @@
 #include "verifier/internal.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "vm/helper.h"
 #include "vm/insn.h"
@@ -302,28 +304,38 @@ static int check_packet_load(struct walk *w, const struct bpf_insn *insn)
 	return err ? err : check_write(w, 0);
 }
 
+/* The call, then why not: libbpf looks there for calls that it put in place of something. */
+static int printf_like(4, 5)
+refuse_call(struct walk *w, s32 id, int err, const char *fmt, ...)
+{
+	const struct helper *helper = helper_of((u32)id);
+	char reason[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, args);
+	va_end(args);
+	verbose(w->v, "%u: (85) call %s%s#%d\n%s\n", w->pc, helper ? "bpf_" : "",
+		helper ? helper->name : "unknown", id, reason);
+	return err;
+}
+
 static int check_helper_permission(struct walk *w, const struct helper *helper, s32 id)
 {
 	const struct verify_request *request = w->v->request;
 
-	if (!helper && id) {
-		verbose(w->v, "invalid func unknown#%d\n", id);
-		return -EINVAL;
-	}
-	if (!helper || !helper->fn || !(helper->groups & request->type->helper_groups)) {
-		verbose(w->v, "program of this type cannot use helper bpf_%s#%d\n",
-			helper ? helper->name : "unspec", id);
-		return -EINVAL;
-	}
-	if ((helper->flags & HF_GPL) && !request->gpl_compatible) {
-		verbose(w->v, "cannot call GPL-restricted function from non-GPL compatible "
-			      "program\n");
-		return -EINVAL;
-	}
-	if ((helper->flags & HF_MAY_SLEEP) && !(request->flags & BPF_F_SLEEPABLE)) {
-		verbose(w->v, "helper call might sleep in a non-sleepable prog\n");
-		return -EINVAL;
-	}
+	if (!helper && id)
+		return refuse_call(w, id, -EINVAL, "invalid func unknown#%d", id);
+	if (!helper || !helper->fn || !(helper->groups & request->type->helper_groups))
+		return refuse_call(w, id, -EINVAL,
+				   "program of this type cannot use helper bpf_%s#%d",
+				   helper ? helper->name : "unspec", id);
+	if ((helper->flags & HF_GPL) && !request->gpl_compatible)
+		return refuse_call(w, id, -EINVAL, "cannot call GPL-restricted function from "
+						   "non-GPL compatible program");
+	if ((helper->flags & HF_MAY_SLEEP) && !(request->flags & BPF_F_SLEEPABLE))
+		return refuse_call(w, id, -EINVAL,
+				   "helper call might sleep in a non-sleepable prog");
 	return 0;
 }
 
@@ -334,19 +346,13 @@ static int check_map_argument(struct walk *w, const struct helper *helper, s32 i
 
 	if (!map || helper->args[0] != ARG_MAP)
 		return 0;
-	if (helper->args[1] == ARG_MAP_KEY && !map->key_size) {
-		verbose(w->v, "invalid zero-sized read\n");
-		return -EACCES;
-	}
-	if ((helper->map_bit & writers) && (map->flags & BPF_F_RDONLY_PROG)) {
-		verbose(w->v, "write into map forbidden\n");
-		return -EACCES;
-	}
-	if (helper->map_bit && !(map->ops->helpers & helper->map_bit)) {
-		verbose(w->v, "cannot pass map_type %u into func bpf_%s#%d\n", map->header->type,
-			helper->name, id);
-		return -EINVAL;
-	}
+	if (helper->args[1] == ARG_MAP_KEY && !map->key_size)
+		return refuse_call(w, id, -EACCES, "invalid zero-sized read");
+	if ((helper->map_bit & writers) && (map->flags & BPF_F_RDONLY_PROG))
+		return refuse_call(w, id, -EACCES, "write into map forbidden");
+	if (helper->map_bit && !(map->ops->helpers & helper->map_bit))
+		return refuse_call(w, id, -EINVAL, "cannot pass map_type %u into func bpf_%s#%d",
+				   map->header->type, helper->name, id);
 	return 0;
 }
 
