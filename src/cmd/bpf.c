@@ -49,7 +49,7 @@ static struct {
 	bool told; /* the reason of an absent command is given once */
 } account[ARRAY_SIZE(commands)];
 
-/* Reads the attribute: zero-extended to what 6.18 knows; a longer one must have a zero tail. */
+/* Reads what 6.18 knows of the attribute; a longer one must have a zero tail. */
 static int read_attr(struct call *call)
 {
 	u8 tail[PAGE_BYTES];
@@ -59,11 +59,8 @@ static int read_attr(struct call *call)
 	if (call->size > PAGE_BYTES)
 		return -E2BIG;
 	err = user_read(&call->attr, call->user, known);
-	if (err)
+	if (err || !rest)
 		return err;
-	memset(call->attr.bytes + known, 0, UAPI_ATTR_BYTES - known);
-	if (!rest)
-		return 0;
 	err = user_read(tail, call->user + known, rest);
 	if (err)
 		return err;
@@ -111,6 +108,13 @@ static bool names_closed_fd(const union cmd_attr *attr, s32 at)
 	return sys_fcntl(fd, F_GETFD, 0) == -EBADF;
 }
 
+/* Handlers read no further than last_used. */
+static void extend_attr(struct call *call, u32 last_used)
+{
+	if (unlikely(call->size < last_used))
+		memset(call->attr.bytes + call->size, 0, last_used - call->size);
+}
+
 /*
  * The position of a map's descriptor is asked for here, not where it is needed: some processors
  * mispredict every return that is pending at a system call, and here the fewest are.
@@ -121,6 +125,7 @@ INLINE long dispatch(u32 cmd, struct call *call)
 
 	if (!unused_is_zero(call, command->last_used))
 		return -EINVAL;
+	extend_attr(call, command->last_used);
 	if (command->names_map)
 		call->position = sys_lseek((int)call->attr.a.map_fd, 0, SEEK_CUR);
 	if (command->handler)
@@ -131,7 +136,7 @@ INLINE long dispatch(u32 cmd, struct call *call)
 
 long bpf_call(int cmd, u64 attr, u32 size)
 {
-	struct call call; /* attr is filled by read_attr() */
+	struct call call; /* attr is filled by read_attr() and extend_attr() */
 	long result;
 	int err;
 

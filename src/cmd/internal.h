@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * internal.h: what the command handlers share. A handler gets a struct call whose attributes are
- * already complete: read once, zero-extended, unknown tail and unused fields checked by bpf.c.
+ * already complete: read once, extended with zeros to what the command knows (commands.def), unknown
+ * tail and unused fields checked by bpf.c.
  */
 #ifndef CMD_INTERNAL_H
 #define CMD_INTERNAL_H
