@@ -51,7 +51,7 @@ static inline bool on_own_stack(u64 user, size_t len)
 	return here >= stack.low && user >= here && user <= stack.high && len <= stack.high - user;
 }
 
-static int copy_slowly(u64 user, void *ours, size_t len, bool write);
+INLINE int copy_slowly(u64 user, void *ours, size_t len, bool write);
 
 int user_read(void *dst, u64 user, size_t len)
 {
@@ -70,7 +70,7 @@ int user_write(u64 user, const void *src, size_t len)
 }
 
 /* Bytes from addr to the end of its page, at most len. */
-static size_t page_part(u64 addr, size_t len)
+static inline size_t page_part(u64 addr, size_t len)
 {
 	return MIN(PAGE_BYTES - (size_t)(addr % PAGE_BYTES), len);
 }
@@ -79,7 +79,7 @@ static size_t page_part(u64 addr, size_t len)
  * An invalid "how" is refused only after the new mask was read, and nothing has changed then. NULL
  * would mean "no new mask"; its neighbour lies in the same page.
  */
-static bool page_is_readable(u64 addr)
+static inline bool page_is_readable(u64 addr)
 {
 	const u64 word = addr < 8 ? 8 : addr & ~(u64)7;
 
@@ -90,7 +90,7 @@ static bool page_is_readable(u64 addr)
  * An atomic addition of 0 by the kernel needs write permission and changes nothing. Who waits on
  * the word may be woken once for nothing if the word holds 2047, as any futex waiter may.
  */
-static bool page_is_writable(u64 addr)
+static inline bool page_is_writable(u64 addr)
 {
 	const long add_zero = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 2047);
 	const u64 word = addr & ~(u64)3;
@@ -100,7 +100,7 @@ static bool page_is_writable(u64 addr)
 		       add_zero) != -EFAULT;
 }
 
-static int copy_probed(u64 user, void *ours, size_t len, bool write)
+INLINE int copy_probed(u64 user, void *ours, size_t len, bool write)
 {
 	u8 *p = ours;
 	size_t part;
@@ -118,7 +118,7 @@ static int copy_probed(u64 user, void *ours, size_t len, bool write)
 }
 
 /* The id of any thread stands for the process. */
-static int copy_slowly(u64 user, void *ours, size_t len, bool write)
+INLINE int copy_slowly(u64 user, void *ours, size_t len, bool write)
 {
 	struct iovec local = {ours, len}, remote = {U64_PTR(user), len};
 	const long nr = write ? SYS_process_vm_writev : SYS_process_vm_readv;

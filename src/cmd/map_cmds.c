@@ -100,7 +100,7 @@ int map_check_lock_flag(const struct map *map, u64 flags)
  * Resolves a map reference, the element buffer and the key: the common beginning of the element
  * commands. On success elem_end() releases all.
  */
-static int elem_begin(struct map_ref *ref, struct elem_buffer *buffer, const struct call *call,
+INLINE int elem_begin(struct map_ref *ref, struct elem_buffer *buffer, const struct call *call,
 		      enum object_access needs, u64 lock_flags, bool with_value)
 {
 	const union bpf_attr *attr = &call->attr.a;
