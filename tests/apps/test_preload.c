@@ -451,8 +451,11 @@ static int provide_bpffs(void)
 
 	if (preload && strstr(preload, "userbpf"))
 		return 0;
-	return unshare(CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	       mount("bpf", BPFFS, "bpf", 0, "mode=0700");
+	if (unshare(CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return -1;
+	while (!umount2(BPFFS, MNT_DETACH)) /* the table shall have one */
+		;
+	return mount("bpf", BPFFS, "bpf", 0, "mode=0700");
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
