@@ -18,6 +18,7 @@
 #include "shm/vcpu.h"
 #include "vm/helper.h"
 #include "vm/insn.h"
+#include "vm/loops.h"
 #include "vm/packet_load.h"
 #include "vm/state.h"
 
@@ -41,7 +42,7 @@ const struct jit_backend *jit_backend(void)
 struct translation {
 	struct jit jit; /* first */
 	const struct jit_backend *out;
-	u8 *is_target;    /* per instruction: something jumps there */
+	struct loops loops;
 	u32 known;        /* bit per register whose value is a constant here */
 	u64 values[MAX_BPF_REG];
 	bool changed;     /* places, in this pass */
@@ -213,8 +214,8 @@ static bool jump_target(struct translation *t, const struct bpf_insn *insn, u32 
 	if (to < jit->prog->subprogs[jit->sub] || to >= sub_end(jit->prog, jit->sub))
 		return false;
 	*target = (u32)to;
-	if (*target <= jit->pc)
-		t->out->charge(jit, jit->pc - *target + 1);
+	if (t->loops.charges[jit->pc])
+		t->out->charge(jit, t->loops.charges[jit->pc]);
 	return true;
 }
 
@@ -334,7 +335,10 @@ static void begin_sub(struct translation *t, u32 sub)
 	t->jit.saves = sub ? writes & 0x3c0 : 0; /* R6-R9; the entry saves them for the first one */
 	t->known = 0;
 	place(t, &t->jit.sub_at[sub]);
+	t->jit.pc = prog->subprogs[sub];
 	t->out->enter(&t->jit);
+	if (t->loops.entries[sub])
+		t->out->charge(&t->jit, t->loops.entries[sub]);
 }
 
 static int translate_sub(struct translation *t, u32 sub)
@@ -347,7 +351,7 @@ static int translate_sub(struct translation *t, u32 sub)
 	for (jit->pc = prog->subprogs[sub]; jit->pc < end; jit->pc++) {
 		const struct bpf_insn *insn = &prog->code[jit->pc];
 
-		if (t->is_target[jit->pc])
+		if (t->loops.jumps_to[jit->pc])
 			t->known = 0;
 		jit->shrunk = jit->insn_at[jit->pc] - jit->at;
 		place(t, &jit->insn_at[jit->pc]);
@@ -378,18 +382,6 @@ static int pass(struct translation *t, u32 *text_bytes)
 	*text_bytes = t->jit.at;
 	t->out->frame(&t->jit);
 	return err;
-}
-
-static void find_targets(struct translation *t)
-{
-	const struct prog *prog = t->jit.prog;
-
-	for (u32 pc = 0; pc < prog->insn_cnt; pc++) {
-		s64 to = insn_jump_target(&prog->code[pc], pc);
-
-		if (insn_is_jump(&prog->code[pc]) && to >= 0 && to < prog->insn_cnt)
-			t->is_target[to] = 1;
-	}
 }
 
 /* Until no place moves any more: each pass can only make jumps shorter. */
@@ -432,29 +424,29 @@ static struct jit_code *compile(const struct prog *prog)
 	const size_t code_bytes = sizeof(struct jit_code) + prog->nr_subprogs * sizeof(u32);
 	struct translation *t = memory_zalloc(1, sizeof(*t));
 	u32 *places = memory_zalloc(count, 2 * sizeof(u32));
-	u8 *targets = memory_zalloc(count, 1);
 	struct jit_code *code = memory_zalloc(1, code_bytes);
-	int err = t && places && targets && code ? 0 : -ENOMEM;
+	int err = t && places && code ? 0 : -ENOMEM;
 	u32 text_bytes;
 
 	if (!err) {
 		t->jit.prog = prog;
 		t->jit.insn_at = places;
 		t->jit.fault_at = places + count;
-		t->is_target = targets;
 		t->out = backend;
 		memset(places, 0xff, count * sizeof(u32)); /* JIT_UNKNOWN */
 		memset(t->jit.sub_at, 0xff, sizeof(t->jit.sub_at));
 		t->jit.stop_at = JIT_UNKNOWN;
 		code->nr_subs = prog->nr_subprogs;
-		find_targets(t);
-		err = measure(t, &text_bytes);
+		err = loops_find(&t->loops, prog);
 	}
-	if (!err)
-		err = write_code(t, code);
+	if (!err) {
+		err = measure(t, &text_bytes);
+		if (!err)
+			err = write_code(t, code);
+		loops_free(&t->loops);
+	}
 	memory_free(t);
 	memory_free(places);
-	memory_free(targets);
 	if (!err)
 		return code;
 	memory_free(code);

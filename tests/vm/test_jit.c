@@ -19,6 +19,7 @@
 
 #include "vm/insn.h"
 #include "vm/jit.h"
+#include "vm/loops.h"
 #include "vm/packet.h"
 #include "vm/vm.h"
 #include "shm/vcpu.h"
@@ -35,7 +36,7 @@ static const struct {
 #include "asm.h" /* after insn.def, whose families have the same names */
 
 #define BUDGET 1000000u
-#define INSNS_MAX 4096u
+#define INSNS_MAX 3072u
 #define VALUE_BYTES 64
 #define NR_VALUES 8
 #define CPUS 4
@@ -406,7 +407,10 @@ static void add_jump(struct program *p, u32 sub, u32 nr_subs, u32 depth)
 		ADD_INSNS(p, MOV_K(R8, 1 + (s32)below(6)));
 		at = p->count;
 		add_block(p, sub, nr_subs, 2); /* no loop in a loop: R8 is taken */
-		ADD_INSNS(p, ALU64_K(SUB, R8, 1));
+		if (below(2)) /* the form in which the JIT sees a loop that counts */
+			ADD_INSNS(p, ALU64_K(ADD, R8, -1));
+		else
+			ADD_INSNS(p, ALU64_K(SUB, R8, 1));
 		ADD_INSNS(p, J_K(JNE, R8, 0, (s16)(at - p->count - 1)));
 		return;
 	}
@@ -560,6 +564,82 @@ static void endless_programs_end(void **unused)
 	(void)unused;
 	expect_fault(&loop, "budget", 1);
 	expect_fault(&spin, "budget", 2);
+}
+
+/* Which loops are free of charge: those that end soon, beyond doubt. The jump is the last but one. */
+struct loop_case {
+	const char *name;
+	bool is_free;
+	struct program program;
+};
+
+static struct loop_case loop_cases[] = {
+	{"up", true, PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 100, -2), EXIT)},
+	{"down", true, PROGRAM(MOV_K(R1, 9), ALU64_K(ADD, R1, -3), J_K(JNE, R1, 0, -2), EXIT)},
+	{"less", true, PROGRAM(MOV_K(R1, 1), ALU64_K(ADD, R1, 4), J_K(JLT, R1, 100, -2), EXIT)},
+	{"32 bits", true, PROGRAM(MOV32_K(R1, 0), ALU32_K(ADD, R1, 1), J32_K(JNE, R1, 9, -2), EXIT)},
+	{"32 bits, wide jump", true,
+	 PROGRAM(MOV32_K(R1, 0), ALU32_K(ADD, R1, 1), J_K(JNE, R1, 9, -2), EXIT)},
+	{"a way out", true,
+	 PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 1), J_X(JEQ, R2, R3, 1), J_K(JNE, R1, 9, -3), EXIT)},
+	{"a branch", true,
+	 PROGRAM(MOV_K(R1, 0), J_X(JEQ, R2, R3, 1), MOV_K(R2, 0), ALU64_K(ADD, R1, 1),
+		 J_K(JNE, R1, 9, -4), EXIT)},
+	{"call, kept counter", true,
+	 PROGRAM(MOV_K(R6, 0), CALL(5), ALU64_K(ADD, R6, 1), J_K(JNE, R6, 9, -3), EXIT)},
+	{"call, lost counter", false,
+	 PROGRAM(MOV_K(R1, 0), CALL(5), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 9, -3), EXIT)},
+	{"many turns", false,
+	 PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 1 << 20, -2), EXIT)},
+	{"misses its bound", false,
+	 PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 3), J_K(JNE, R1, 100, -2), EXIT)},
+	{"away from its bound", false,
+	 PROGRAM(MOV_K(R1, 200), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 100, -2), EXIT)},
+	{"stands", false, PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 0), J_K(JNE, R1, 9, -2), EXIT)},
+	{"less, down", false,
+	 PROGRAM(MOV_K(R1, 9), ALU64_K(ADD, R1, -1), J_K(JLT, R1, 100, -2), EXIT)},
+	{"32 bits, never negative", false,
+	 PROGRAM(MOV32_K(R1, 0), ALU32_K(ADD, R1, 1), J_K(JNE, R1, -1, -2), EXIT)},
+	{"64 bits, half compared", false,
+	 PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 1), J32_K(JNE, R1, 9, -2), EXIT)},
+	{"no first value", false, PROGRAM(MOV_K(R2, 0), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 9, -2), EXIT)},
+	{"first value from a register", false,
+	 PROGRAM(MOV_X(R1, R2), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 9, -2), EXIT)},
+	{"second way in", false,
+	 PROGRAM(MOV_K(R1, 50), J_X(JEQ, R2, R3, 1), MOV_K(R1, 0), ALU64_K(ADD, R1, 1),
+		 J_K(JNE, R1, 9, -2), EXIT)},
+	{"jumped into", false,
+	 PROGRAM(J_X(JEQ, R2, R3, 2), MOV_K(R1, 0), MOV_K(R4, 0), ALU64_K(ADD, R1, 1),
+		 J_K(JNE, R1, 9, -3), EXIT)},
+	{"step jumped over", false,
+	 PROGRAM(MOV_K(R1, 0), J_X(JEQ, R2, R3, 1), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 9, -3), EXIT)},
+	{"step in an inner loop", false,
+	 PROGRAM(MOV_K(R1, 0), MOV_K(R4, 0), ALU64_K(ADD, R1, 4), J_X(JEQ, R2, R3, -2),
+		 J_K(JNE, R1, 8, -4), EXIT)},
+	{"two steps", false,
+	 PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 1), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 9, -3), EXIT)},
+	{"another step", false,
+	 PROGRAM(MOV_K(R1, 1), ALU64_K(LSH, R1, 1), J_K(JNE, R1, 8, -2), EXIT)},
+	{"bound in a register", false,
+	 PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 1), J_X(JNE, R1, R2, -2), EXIT)},
+	{"always", false, PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 1), JA(-2), EXIT)},
+};
+
+static void loops_that_count(void **unused)
+{
+	(void)unused;
+	for (u32 i = 0; i < ARRAY_SIZE(loop_cases); i++) {
+		struct program *p = &loop_cases[i].program;
+		struct loops loops;
+		struct prog prog;
+
+		prepare(&prog, p);
+		assert_int_equal(loops_find(&loops, &prog), 0);
+		if (!loops.charges[p->count - 2] != loop_cases[i].is_free ||
+		    !!loops.entries[0] != loop_cases[i].is_free)
+			fail_msg("%s", loop_cases[i].name);
+		loops_free(&loops);
+	}
 }
 
 /* 1 << 23 rounds of a callback that has no jump of its own, inline and through the helper. */
@@ -729,6 +809,7 @@ int main(void)
 		cmocka_unit_test(code_is_not_writable),
 		cmocka_unit_test(jumps_of_any_length),
 		cmocka_unit_test(endless_programs_end),
+		cmocka_unit_test(loops_that_count),
 		cmocka_unit_test(endless_callbacks_end),
 		cmocka_unit_test(deep_callbacks_end),
 		cmocka_unit_test(random_programs_agree),

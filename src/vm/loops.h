@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * loops.h: what jumps backwards have to take off the budget, so that every endless program ends.
+ */
+#ifndef VM_LOOPS_H
+#define VM_LOOPS_H
+
+#include "vm/prog.h"
+
+struct loops {
+	u16 *jumps_to; /* per instruction: jumps that go there, at most UINT16_MAX */
+	u32 *charges;  /* per jump backwards: instructions that each turn costs; 0: see entries */
+	u32 entries[PROG_MAX_SUBPROGS]; /* what entering a subprogram costs: its loops that end by
+					   themselves soon, as often as they can turn */
+};
+
+/* 0 or -ENOMEM; then loops_free(). */
+must_check int loops_find(struct loops *loops, const struct prog *prog);
+void loops_free(struct loops *loops);
+
+#endif
