@@ -71,8 +71,6 @@ int vm_run(struct vm_run *run, u64 *retval)
 	err = run->engine->run(run, retval);
 	if (unlikely(run->spin_lock))
 		err = drop_spin_lock(run);
-	if (unlikely(run->held.count))
-		vm_release_maps(run);
 	return err;
 }
 

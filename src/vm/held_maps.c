@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * held_maps.c: the inner maps that a run has met. A lookup in an outer map gives an inner one, of
+ * held_maps.c: the inner maps that runs have met. A lookup in an outer map gives an inner one, of
  * which the run takes a use, so that the map and the addresses of its values stay valid until the
- * run ends, whatever happens to the outer map. Must not know map types.
+ * last of the runs ends, whatever happens to the outer map. Must not know map types.
  *
- * The map that was looked up last is the last one held: most searches end with the first compare.
+ * A few maps lie in a list, with the one that was looked up last at its end: most searches end with
+ * the first compare. More of them lie in a table, at the place that their id says or behind it.
  * A map that the process has mapped already is found and held without a system call.
  */
 #include <errno.h>
@@ -13,70 +14,94 @@
 #include "base/memory.h"
 #include "vm/engine.h"
 
-static struct map **held_maps(struct vm_run *run)
+static inline struct map *to_back(struct vm_held *held, u32 i)
 {
-	return run->held.more ? run->held.more : run->held.few;
-}
+	struct map *map = held->few[i];
 
-static inline struct map *to_back(struct vm_run *run, u32 i)
-{
-	struct map **maps = held_maps(run), *map = maps[i];
-
-	maps[i] = maps[run->held.count - 1];
-	maps[run->held.count - 1] = map;
+	held->few[i] = held->few[held->count - 1];
+	held->few[held->count - 1] = map;
 	return map;
 }
 
-static struct map *held_by_id(struct vm_run *run, u32 id)
+/* Where the map with this id is, or would be. */
+static inline struct map **place_of(const struct vm_held *held, u32 id)
 {
-	struct map **maps = held_maps(run);
+	u32 i = id & held->mask;
 
-	for (u32 i = run->held.count; i--;)
-		if (maps[i]->object.id == id)
-			return to_back(run, i);
+	while (held->table[i] && held->table[i]->object.id != id)
+		i = (i + 1) & held->mask;
+	return &held->table[i];
+}
+
+static inline struct map *held_by_id(struct vm_held *held, u32 id)
+{
+	if (held->table)
+		return *place_of(held, id);
+	for (u32 i = held->count; i--;)
+		if (held->few[i]->object.id == id)
+			return to_back(held, i);
 	return NULL;
 }
 
+#define FOR_EACH_HELD(held, map, i)                                                                \
+	for (u32 i = 0; i < ((held)->table ? (held)->mask + 1 : (held)->count); i++)               \
+		if ((map = ((held)->table ? (held)->table : (held)->few)[i]))
+
 struct map *vm_held_map(struct vm_run *run, u64 address)
 {
-	struct map **maps = held_maps(run);
+	struct map *map;
 
-	for (u32 i = run->held.count; i--;)
-		if (PTR_U64(maps[i]) == address)
-			return maps[i];
+	FOR_EACH_HELD(&run->held, map, i)
+		if (PTR_U64(map) == address)
+			return map;
 	return NULL;
 }
 
 struct map *vm_held_map_with(struct vm_run *run, u64 address, void **value)
 {
-	struct map **maps = held_maps(run);
+	struct map *map;
 
-	for (u32 i = run->held.count; i--;) {
-		*value = maps[i]->ops->value_at ? maps[i]->ops->value_at(maps[i], U64_PTR(address))
-						: NULL;
+	FOR_EACH_HELD(&run->held, map, i) {
+		*value = map->ops->value_at ? map->ops->value_at(map, U64_PTR(address)) : NULL;
 		if (*value)
-			return maps[i];
+			return map;
 	}
 	return NULL;
 }
 
-static cold bool make_room(struct vm_run *run)
+/* A table of which no more than half is used when it is full. */
+static cold bool make_room(struct vm_held *held)
 {
-	const u32 room = 2 * run->held.count;
-	struct map **more = memory_realloc(run->held.more, room * sizeof(*more));
+	const u32 size = held->table ? 2 * (held->mask + 1) : 4 * VM_HELD_FEW;
+	struct vm_held larger = {.count = held->count, .mask = size - 1};
+	struct map *map;
 
-	if (!more)
+	larger.table = memory_zalloc(size, sizeof(*larger.table));
+	if (!larger.table)
 		return false;
-	if (!run->held.more)
-		memcpy(more, run->held.few, sizeof(run->held.few));
-	run->held.more = more;
-	run->held.room = room;
+	FOR_EACH_HELD(held, map, i)
+		*place_of(&larger, map->object.id) = map;
+	memory_free(held->table);
+	*held = larger;
 	return true;
+}
+
+static bool is_full(const struct vm_held *held)
+{
+	return held->count == (held->table ? (held->mask + 1) / 2 : VM_HELD_FEW);
+}
+
+static void add(struct vm_held *held, struct map *map)
+{
+	if (held->table)
+		*place_of(held, map->object.id) = map;
+	else
+		held->few[held->count] = map;
+	held->count++;
 }
 
 static int hold(struct vm_run *run, struct map *outer, u32 id)
 {
-	const u32 room = run->held.more ? run->held.room : VM_HELD_FEW;
 	struct object *object;
 	int err = object_from_id(OBJECT_MAP, id, &object);
 
@@ -86,9 +111,9 @@ static int hold(struct vm_run *run, struct map *outer, u32 id)
 	if (!map_inner_matches(outer, map_of(object)))
 		goto put;
 	err = -ENOMEM;
-	if (run->held.count == room && !make_room(run))
+	if (is_full(&run->held) && !make_room(&run->held))
 		goto put;
-	held_maps(run)[run->held.count++] = map_of(object);
+	add(&run->held, map_of(object));
 	if (unlikely(run->both))
 		both_remember_map(run, map_of(object));
 	return 0;
@@ -105,7 +130,7 @@ struct map *vm_lookup_inner(struct vm_run *run, struct map *outer, const void *k
 	int err;
 
 	while ((id = outer->ops->inner_id(outer, key)) && id != gone) {
-		inner = held_by_id(run, id);
+		inner = held_by_id(&run->held, id);
 		if (likely(inner))
 			return inner;
 		err = hold(run, outer, id);
@@ -121,10 +146,13 @@ struct map *vm_lookup_inner(struct vm_run *run, struct map *outer, const void *k
 
 void vm_release_maps(struct vm_run *run)
 {
-	struct map **maps = held_maps(run);
+	struct map *map;
 
-	while (run->held.count)
-		object_put(&maps[--run->held.count]->object);
-	memory_free(run->held.more);
-	run->held.more = NULL;
+	if (likely(!run->held.count))
+		return;
+	FOR_EACH_HELD(&run->held, map, i)
+		object_put(&map->object);
+	memory_free(run->held.table);
+	run->held.table = NULL;
+	run->held.count = 0;
 }

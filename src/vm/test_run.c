@@ -99,6 +99,7 @@ int test_run_loop(struct vm_run *vm, struct test_run *run)
 	while (left && !err) {
 		vcpu_enter(vcpus);
 		err = run_turn(vm, &left, &retval);
+		vm_release_maps(vm);
 		vcpu_leave(vcpus);
 		if (!err && left && signal_waits(&before))
 			err = -EINTR;

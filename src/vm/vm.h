@@ -38,10 +38,11 @@ struct vm_fault {
 #define VM_EXTRA_MEMORY 8
 #define VM_HELD_FEW 8
 
-/* Inner maps that the run has met, with a use each until it ends. */
+/* Inner maps that the run has met, with a use each until vm_release_maps(). */
 struct vm_held {
-	u32 count, room;
-	struct map **more; /* NULL: few is enough */
+	u32 count;
+	u32 mask;           /* of table, whose places follow from ids */
+	struct map **table; /* NULL: few is enough */
 	struct map *few[VM_HELD_FEW];
 };
 
@@ -80,7 +81,8 @@ struct vm_run {
 /*
  * Runs the program once. 0 and *retval (R0), or -EFAULT with run->fault filled in: a memory access
  * outside what the program may touch, an unknown instruction, a division of the frame limit, the
- * budget. Owns a virtual CPU meanwhile (the caller has called vcpu_enter()).
+ * budget. Owns a virtual CPU meanwhile (the caller has called vcpu_enter()). The inner maps that the
+ * program has met stay held: see vm_release_maps().
  */
 must_check int vm_run(struct vm_run *run, u64 *retval);
 /* Calls back into the program (for_each, loop) at an instruction, R1-R4 given. Same results. */
@@ -122,7 +124,7 @@ struct map *vm_held_map_with(struct vm_run *run, u64 address, void **value);
 u64 vm_varying(struct vm_run *run, u64 value);
 /* What has an effect beyond maps is done once: true, and the result that it had, the second time. */
 bool vm_replays(struct vm_run *run, u64 *value);
-/* At the end of a run. */
+/* After one or several runs with this struct vm_run, before its virtual CPU is left. */
 void vm_release_maps(struct vm_run *run);
 
 #endif
