@@ -10,16 +10,23 @@ all: build ## build everything below build/
 demo: setup all ## run the main job on the recorded capture (FILE=your.pcap for yours)
 	@demo/demo $(FILE)
 
-check: setup ## all tests: plain build, clang build, AddressSanitizer and UBSan build
+check: setup ## all tests, built in several ways
 	@tools/check
 
-bench: ## speed, side by side with the kernel (BENCH="--quick" or other options)
+conformance: setup all ## every answer against the kernel's: docs/conformance.md (ARGS="--operations 1000000")
+	@tools/conformance $(ARGS)
+
+selftests: setup all ## the kernel's own BPF selftests, on the kernel and on userbpf (needs the network once)
+	@tools/setup selftests
+	@tools/selftests
+
+storm: setup all ## KILLS=10000 of writers in each family of map types (FAMILY=hash: one, SECONDS= at most)
+	@build/tests/storm $(KILLS) $(FAMILY) $(SECONDS)
+
+bench: setup ## speed, side by side with the kernel (ARGS="--quick")
 	@tools/setup bench
 	@$(MAKE) --no-print-directory all
-	@build/bench/bench --json build/bench.json $(BENCH)
-
-storm: all ## KILLS=10000 in each family of map types while writers work (FAMILY=hash for one)
-	@build/tests/storm $(KILLS) $(FAMILY)
+	@build/bench/bench --json build/bench.json $(ARGS)
 
 install: all ## PREFIX= and DESTDIR= as usual
 	@meson configure build --prefix=$(abspath $(PREFIX)) >/dev/null
@@ -37,4 +44,4 @@ help: ## this list
 build:
 	@meson setup build $(MESON_ARGS)
 
-.PHONY: all demo check bench storm install clean setup help
+.PHONY: all demo check conformance selftests storm bench install clean setup help

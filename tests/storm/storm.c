@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * storm.c: the harness. `storm KILLS [FAMILY]` runs the families with that many kills each;
- * with 0 kills, four threads of this process work side by side for a while, which is what a
+ * storm.c: the harness. `storm KILLS [FAMILY [SECONDS]]` runs the families (or "all") with that many
+ * kills each, in no more than that time each; with 0 kills, four threads of this process work side by side for a while, which is what a
  * thread sanitizer wants. One line of TAP for each family.
  */
 #include "storm.h"
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,6 +28,7 @@
 static struct storm_log *logs;
 static const struct family *family;
 unsigned storm_cpus;
+static uint64_t limit_ns = UINT64_MAX;
 
 uint64_t storm_now(void)
 {
@@ -149,6 +151,7 @@ static pid_t start(unsigned process)
 
 	if (child)
 		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (uintptr_t i = 1; i < THREADS; i++)
 		if (pthread_create(&thread, NULL, work_for_ever, (void *)(first + i)))
 			_exit(1);
@@ -180,32 +183,32 @@ static bool stop(pid_t child)
 	return waitpid(child, &status, 0) == child && WIFSIGNALED(status);
 }
 
-static bool kill_and_restart(unsigned kills)
+/* How many were killed; *well: none ended by itself. */
+static unsigned kill_and_restart(unsigned kills, bool *well)
 {
-	const struct timespec pause = {.tv_nsec = 100000};
 	pid_t children[PROCESSES];
+	const uint64_t begin = storm_now();
 	uint32_t seed = 1;
-	bool well = true;
+	unsigned i;
 
-	for (unsigned i = 0; i < PROCESSES; i++)
+	for (i = 0; i < PROCESSES; i++)
 		children[i] = start(i);
-	for (unsigned i = 0; i < kills; i++) {
+	for (i = 0; i < kills && storm_now() - begin < limit_ns; i++) {
 		pid_t *child;
 
 		seed = seed * 1664525 + 1013904223;
 		child = &children[seed >> 20 & (PROCESSES - 1)];
-		for (uint32_t n = seed >> 28; n; n--)
-			nanosleep(&pause, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = seed >> 12}, NULL); /* up to 1 ms */
 		if (i % 8 == 0)
 			step(*child, seed >> 8 & (STEPS - 1));
-		well = stop(*child) && well;
+		*well = stop(*child) && *well;
 		*child = start((unsigned)(child - children));
 		if (kills >= 1000 && i % (kills / 10) == 0)
 			fprintf(stderr, "# %s: %u of %u kills\n", family->name, i, kills);
 	}
-	for (unsigned i = 0; i < PROCESSES; i++)
-		well = stop(children[i]) && well;
-	return well;
+	for (unsigned process = 0; process < PROCESSES; process++)
+		*well = stop(children[process]) && *well;
+	return i;
 }
 
 static bool work_together(void)
@@ -251,11 +254,14 @@ static bool run_family(unsigned number, unsigned kills)
 {
 	uint64_t calls = 0, slowest = 0, begin = storm_now();
 	uint32_t left;
-	bool well;
+	bool well = true;
 
 	memset(logs, 0, sizeof(*logs) * WRITERS);
 	family->create();
-	well = kills ? kill_and_restart(kills) : work_together();
+	if (kills)
+		kills = kill_and_restart(kills, &well);
+	else
+		well = work_together();
 	for (unsigned i = 0; i < WRITERS; i++) {
 		family->settle(&logs[i], i);
 		well = check_log(i) && well;
@@ -278,7 +284,7 @@ static bool run_families(unsigned kills, const char *only)
 
 	for (unsigned i = 0; i <= nr_keyed_families; i++) {
 		family = i < nr_keyed_families ? &keyed_families[i] : &ring_family;
-		if (!only || !strcmp(only, family->name))
+		if (!strcmp(only, "all") || !strcmp(only, family->name))
 			well = run_family(++number, kills) && well;
 	}
 	printf("1..%u\n", number);
@@ -299,6 +305,8 @@ int main(int argc, char **argv)
 	const unsigned kills = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 100;
 	bool well;
 
+	if (argc > 3)
+		limit_ns = strtoul(argv[3], NULL, 10) * 1000000000ull;
 	storm_cpus = vcpu_possible();
 	if (storm_cpus > MAX_CPUS) {
 		printf("1..0 # SKIP more than %d CPUs\n", MAX_CPUS);
@@ -310,6 +318,6 @@ int main(int argc, char **argv)
 		return 1;
 	unsetenv("USERBPF_REALM");
 	setenv("USERBPF_DIR", directory, 1);
-	well = !bpf_init() && run_families(kills, argc > 2 ? argv[2] : NULL);
+	well = !bpf_init() && run_families(kills, argc > 2 ? argv[2] : "all");
 	return remove_directory(directory) || !well;
 }
