@@ -32,6 +32,12 @@ typedef int64_t s64;
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 #define cacheline_aligned __attribute__((aligned(64)))
 
+#if defined(__clang__)
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ 1 /* as GCC says it */
+#endif
+#endif
+
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 /* Powers of two only. */

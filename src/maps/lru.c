@@ -77,6 +77,14 @@ static inline bool is_free(const struct lru *lru, u32 index)
 	return load_acquire(&element_at(&lru->hash, index)->state) == STATE_FREE;
 }
 
+/* Others have a look without the lock. */
+static inline void count_nodes(struct lru *lru, u32 group, u32 list, u32 more)
+{
+	u32 *count = &lru->groups[group].counts[list];
+
+	store_relaxed(count, *count + more);
+}
+
 static inline void node_unlink(struct lru *lru, u32 group, u32 index)
 {
 	struct lru_group *g = &lru->groups[group];
@@ -86,7 +94,7 @@ static inline void node_unlink(struct lru *lru, u32 group, u32 index)
 		g->cursor = node->prev;
 	node_at(lru, node->prev)->next = node->next;
 	node_at(lru, node->next)->prev = node->prev;
-	g->counts[node->where % PLACES % LRU_LISTS]--;
+	count_nodes(lru, group, node->where % PLACES % LRU_LISTS, -1u);
 }
 
 static inline void node_link_stamped(struct lru *lru, u32 group, enum lru_list list, u32 index)
@@ -97,7 +105,7 @@ static inline void node_link_stamped(struct lru *lru, u32 group, enum lru_list l
 	node->next = head->next;
 	node_at(lru, node->next)->prev = index;
 	head->next = index;
-	lru->groups[group].counts[list]++;
+	count_nodes(lru, group, list, 1);
 }
 
 /* At the newest end. */
@@ -177,7 +185,9 @@ static inline void node_choose(struct lru *lru, u32 group, u32 target, u32 index
 
 	node_unlink(lru, group, index);
 	store_release(&node_at(lru, index)->where, place_of(target, INCOMING));
-	lru->groups[target].in.entries[nr] = (u64)generation << 32 | victim | index;
+	/* Whoever still works on the last batch may read it: a victim is judged again under its lock. */
+	store_relaxed(&lru->groups[target].in.entries[nr],
+		      (u64)generation << 32 | victim | index);
 }
 
 /* The element that was chosen is still the one in use. */

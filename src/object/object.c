@@ -227,12 +227,13 @@ static struct table *new_table(u32 size)
 {
 	struct table *t = spare;
 
-	if (!t || t->mask != size - 1)
+	if (!t || t->mask != size - 1) {
 		t = memory_alloc(sizeof(*t) + size * sizeof(t->slots[0]));
-	if (!t)
-		return NULL;
+		if (!t)
+			return NULL;
+		t->mask = size - 1;
+	}
 	spare = NULL;
-	t->mask = size - 1;
 	t->used = 0;
 	for (u32 i = 0; i < size; i++)
 		store_relaxed(&t->slots[i], NULL);
