@@ -235,28 +235,34 @@ static bool judge(const struct keyed_map *m, const struct storm_log *log, unsign
 	return found == was || found == will_be || (!found && m->row->traits & EVICTS);
 }
 
+/* All values are written anew, for some may be torn or there for some CPUs only. */
+static void settle_key(struct storm_log *log, unsigned number, uint32_t key, unsigned k)
+{
+	const struct keyed_map *m = &maps[number];
+	uint64_t *was = &log->acknowledged[number][k], *will_be = &log->intended[number][k];
+	const uint64_t found = look(log, m, key);
+
+	EXPECT(log, judge(m, log, number, k, found) ||
+			    (found == TORN && log->in_place && *was != *will_be));
+	*was = found;
+	note();
+	if (!found || m->row->traits & OUTER) {
+		*will_be = found;
+		return;
+	}
+	log->in_place = true;
+	*will_be = ++log->sequence;
+	note();
+	EXPECT(log, put(log, m, key, *will_be, BPF_ANY) == 0);
+	note();
+	*was = *will_be;
+}
+
 static void settle(struct storm_log *log, unsigned writer)
 {
 	for (unsigned number = 0; number < nr_maps; number++)
-		for (unsigned k = 0; k < KEYS; k++) {
-			const struct keyed_map *m = &maps[number];
-			const uint32_t key = key_of(writer, k);
-			uint64_t *was = &log->acknowledged[number][k];
-			uint64_t *will_be = &log->intended[number][k];
-			const uint64_t found = look(log, m, key);
-
-			EXPECT(log, judge(m, log, number, k, found) ||
-					    (found == TORN && log->in_place && *was != *will_be));
-			if (*was == *will_be)
-				continue;
-			*was = *will_be = found;
-			/* Values of some CPUs only, or torn ones: made new. */
-			if (found && m->row->traits & (PERCPU | FIXED | LOCKED) &&
-			    !(m->row->traits & OUTER)) {
-				*was = *will_be = ++log->sequence;
-				EXPECT(log, put(log, m, key, *was, 0) == 0);
-			}
-		}
+		for (unsigned k = 0; k < KEYS; k++)
+			settle_key(log, number, key_of(writer, k), k);
 	log->in_place = false;
 }
 
