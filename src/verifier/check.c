@@ -4,8 +4,8 @@
  * in which the kernel walks a program: fall through first, branches later.
  *
  * Values are not followed along paths. Only until the first condition or call, where there is but
- * one path, does the walk know which registers have been written; and it knows a map in R1 within
- * straight-line code.
+ * one path, does the walk know which registers have been written; and within straight-line code
+ * it knows what some of them hold.
  */
 #include "base/memory.h"
 #include "verifier/internal.h"
@@ -21,6 +21,16 @@
 #define FP 10
 #define ALL_WRITTEN ((1u << NR_REGS) - 1)
 
+/* What a register holds, as far as straight-line code tells. */
+struct known {
+	enum { UNKNOWN, SCALAR, CTX, FRAME, MAP } kind;
+	s32 off;               /* FRAME: from the frame pointer */
+	const struct map *map; /* MAP */
+};
+
+static const char *const kind_names[] = {
+	[SCALAR] = "scalar", [CTX] = "ctx", [FRAME] = "fp", [MAP] = "map_ptr"};
+
 struct walk {
 	struct verifier *v;
 	u8 *seen;
@@ -29,7 +39,7 @@ struct walk {
 	u32 pc;
 	bool straight;            /* one path so far: no condition, no end of a subprogram */
 	u32 written;              /* registers known to hold something; only while straight */
-	const struct map *r1_map; /* that R1 points to, if known */
+	struct known regs[NR_REGS];
 	bool locked;              /* a spin lock has just been taken on this path */
 };
 
@@ -68,8 +78,7 @@ static int check_write(struct walk *w, u32 reg)
 		return -EACCES;
 	}
 	w->written |= 1u << reg;
-	if (reg == 1)
-		w->r1_map = NULL;
+	w->regs[reg].kind = UNKNOWN;
 	return 0;
 }
 
@@ -80,12 +89,18 @@ static int check_reads(struct walk *w, u32 first, u32 second)
 	return err ? err : check_read(w, second);
 }
 
+static void forget(struct walk *w, u32 from, u32 to)
+{
+	for (u32 reg = from; reg <= to; reg++)
+		w->regs[reg].kind = UNKNOWN;
+}
+
 /* What calls and packet loads leave behind. */
 static void clobber(struct walk *w)
 {
 	if (w->straight)
 		w->written &= ~0x3eu;
-	w->r1_map = NULL;
+	forget(w, 0, 5);
 }
 
 /* An access through the frame pointer itself; other pointers are checked when the program runs. */
@@ -158,7 +173,32 @@ static int check_mov(struct walk *w, const struct bpf_insn *insn, bool known)
 		return reserved_fields(w, "BPF_MOV");
 	if (from_reg)
 		err = check_read(w, insn->src_reg);
-	return err ? err : check_write(w, insn->dst_reg);
+	if (!err)
+		err = check_write(w, insn->dst_reg);
+	if (!err && !from_reg)
+		w->regs[insn->dst_reg].kind = SCALAR;
+	else if (!err && insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !insn->off)
+		w->regs[insn->dst_reg] = w->regs[insn->src_reg];
+	return err;
+}
+
+/* Adding a number leaves a frame pointer one, and is not for maps. */
+static int check_pointer_offset(struct walk *w, const struct bpf_insn *insn)
+{
+	struct known before = w->regs[insn->dst_reg];
+	bool add = insn->code == (BPF_ALU64 | BPF_ADD | BPF_K);
+	int err;
+
+	if (before.kind == MAP && insn->imm) {
+		verbose(w->v, "R%u pointer arithmetic on map_ptr prohibited\n", insn->dst_reg);
+		return -EACCES;
+	}
+	err = check_write(w, insn->dst_reg);
+	if (!err && add && (before.kind == MAP || before.kind == FRAME)) {
+		w->regs[insn->dst_reg] = before;
+		w->regs[insn->dst_reg].off = (s32)((u32)before.off + (u32)insn->imm);
+	}
+	return err;
 }
 
 static int check_constant_operand(struct walk *w, const struct bpf_insn *insn)
@@ -201,6 +241,9 @@ static int check_alu(struct walk *w, const struct bpf_insn *insn)
 		err = check_read(w, insn->dst_reg);
 	if (!err && !from_reg)
 		err = check_constant_operand(w, insn);
+	if (!err && BPF_CLASS(insn->code) == BPF_ALU64 && !from_reg &&
+	    (op == BPF_ADD || op == BPF_SUB))
+		return check_pointer_offset(w, insn);
 	return err ? err : check_write(w, insn->dst_reg);
 }
 
@@ -279,11 +322,11 @@ static int check_ld_imm64(struct walk *w, const struct bpf_insn *insn)
 		verbose(w->v, "missing btf func_info\n");
 		return -EINVAL;
 	}
-	if (insn->src_reg != BPF_PSEUDO_MAP_FD || insn->dst_reg != 1)
+	if (insn->src_reg != BPF_PSEUDO_MAP_FD)
 		return 0;
 	for (u32 i = 0; i < result->nr_maps; i++)
 		if (result->maps[i]->object.id == (u32)insn->imm)
-			w->r1_map = result->maps[i];
+			w->regs[insn->dst_reg] = (struct known){MAP, 0, result->maps[i]};
 	return 0;
 }
 
@@ -339,15 +382,58 @@ static int check_helper_permission(struct walk *w, const struct helper *helper, 
 	return 0;
 }
 
-static int check_map_argument(struct walk *w, const struct helper *helper, s32 id)
+/* size bytes that a helper reads or writes; size 0: not known. */
+static int check_memory_argument(struct walk *w, s32 id, u32 reg, u32 size, const char *direction)
+{
+	const struct known *known = &w->regs[reg];
+
+	if (known->kind != UNKNOWN && known->kind != FRAME)
+		return refuse_call(w, id, -EACCES,
+				   "R%u type=%s expected=fp, pkt, pkt_meta, map_key, map_value, "
+				   "mem, ringbuf_mem, buf, trusted_ptr_",
+				   reg, kind_names[known->kind]);
+	if (known->kind == UNKNOWN || (known->off >= -PROG_STACK_BYTES &&
+				       (s64)known->off + size <= 0))
+		return 0;
+	return refuse_call(w, id,
+			   known->off >= 0 || known->off < -PROG_STACK_BYTES ? -EACCES : -EINVAL,
+			   "invalid %s stack R%u off=%d size=%u", direction, reg, known->off, size);
+}
+
+/* The register by its kind of argument; map is that in R1, if known. */
+static int check_argument(struct walk *w, const struct helper *helper, s32 id, u32 reg)
+{
+	const struct map *map = w->regs[1].kind == MAP ? w->regs[1].map : NULL;
+	int err = check_read(w, reg);
+
+	if (err)
+		return err;
+	switch (helper->args[reg - 1]) {
+	case ARG_MAP:
+		if (w->regs[reg].kind == UNKNOWN || w->regs[reg].kind == MAP)
+			return 0;
+		return refuse_call(w, id, -EACCES, "R%u type=%s expected=map_ptr", reg,
+				   kind_names[w->regs[reg].kind]);
+	case ARG_MAP_KEY:
+		err = check_memory_argument(w, id, reg, map ? map->key_size : 0, "read from");
+		if (!err && map && !map->key_size)
+			return refuse_call(w, id, -EACCES, "invalid zero-sized read");
+		return err;
+	case ARG_MAP_VALUE:
+		return check_memory_argument(w, id, reg, map ? map->value_size : 0, "read from");
+	case ARG_MAP_VALUE_OUT:
+		return check_memory_argument(w, id, reg, map ? map->value_size : 0, "write to");
+	}
+	return 0;
+}
+
+static int check_map_permission(struct walk *w, const struct helper *helper, s32 id)
 {
 	const u32 writers = MAP_H_UPDATE | MAP_H_DELETE | MAP_H_PUSH | MAP_H_POP;
-	const struct map *map = w->r1_map;
+	const struct map *map = w->regs[1].map;
 
-	if (!map || helper->args[0] != ARG_MAP)
+	if (w->regs[1].kind != MAP || helper->args[0] != ARG_MAP)
 		return 0;
-	if (helper->args[1] == ARG_MAP_KEY && !map->key_size)
-		return refuse_call(w, id, -EACCES, "invalid zero-sized read");
 	if ((helper->map_bit & writers) && (map->flags & BPF_F_RDONLY_PROG))
 		return refuse_call(w, id, -EACCES, "write into map forbidden");
 	if (helper->map_bit && !(map->ops->helpers & helper->map_bit))
@@ -388,9 +474,9 @@ static int check_helper_call(struct walk *w, s32 id)
 
 	for (u32 reg = 1; reg <= 5 && !err; reg++)
 		if (helper->args[reg - 1] != ARG_NONE)
-			err = check_read(w, reg);
+			err = check_argument(w, helper, id, reg);
 	if (!err)
-		err = check_map_argument(w, helper, id);
+		err = check_map_permission(w, helper, id);
 	if (!err)
 		err = check_spin_lock(w, helper);
 	if (err)
@@ -412,7 +498,7 @@ static void leave_straight_line(struct walk *w)
 	w->straight = false;
 	w->locked = false;
 	w->written = ALL_WRITTEN;
-	w->r1_map = NULL;
+	forget(w, 0, FP - 1);
 }
 
 static int check_call(struct walk *w, const struct bpf_insn *insn, s64 *next)
@@ -430,7 +516,7 @@ static int check_call(struct walk *w, const struct bpf_insn *insn, s64 *next)
 	*next = (s64)w->pc + 1 + insn->imm;
 	if (w->straight)
 		w->written = (w->written & 0x3e) | 1u << FP;
-	w->r1_map = NULL;
+	forget(w, 0, FP - 1);
 	return 0;
 }
 
@@ -438,7 +524,7 @@ static int check_ja(struct walk *w, const struct bpf_insn *insn, u32 target)
 {
 	if (insn_find(insn) == INSN_NONE)
 		return reserved_fields(w, "BPF_JA");
-	w->r1_map = NULL;
+	forget(w, 0, FP - 1);
 	if (!w->straight || !w->seen[target])
 		return 0;
 	verbose(w->v, "infinite loop detected at insn %u\n", target);
@@ -526,6 +612,7 @@ int check_instructions(struct verifier *v)
 		.todo = memory_alloc(v->insn_cnt * sizeof(u32)),
 		.straight = true,
 		.written = 1u << 1 | 1u << FP,
+		.regs = {[1] = {.kind = CTX}, [FP] = {.kind = FRAME}},
 	};
 	int err = -ENOMEM;
 

@@ -12,7 +12,10 @@
 #define NR_FDS 4
 
 /* Immediates that stand for descriptors. */
-enum { ARRAY = -1000, ARRAY2, HASH, PERCPU_HASH, READ_ONLY, PIPE, PROG, CLOSED, NR_HANDLES = 8 };
+enum {
+	ARRAY = -1000, ARRAY2, HASH, PERCPU_HASH, READ_ONLY, QUEUE, PIPE, PROG, CLOSED,
+	NR_HANDLES = 9,
+};
 
 static int handles[NR_HANDLES];
 static char verifier_log[1 << 20];
@@ -40,6 +43,7 @@ struct load_case {
 #define KEY ST_K(DW, R10, -8, 0), MOV_X(R2, R10), ALU64_K(ADD, R2, -8)
 #define MAP(dst, handle) LD64_RAW(dst, BPF_PSEUDO_MAP_FD, handle, 0)
 #define VALUE(dst, handle, off) LD64_RAW(dst, BPF_PSEUDO_MAP_VALUE, handle, off)
+#define MEMORY "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_\n"
 #define BAD_MAP "is not pointing to valid bpf_map"
 
 static const struct load_case cases[] = {
@@ -190,6 +194,53 @@ static const struct load_case cases[] = {
 	{"update of a read-only map", EACCES, "write into map forbidden",
 	 BODY(KEY, MOV_X(R3, R2), MOV_K(R4, 0), MAP(R1, READ_ONLY),
 	      CALL(BPF_FUNC_map_update_elem), RETURN_0)},
+	{"the context for a map", EACCES, "R1 type=ctx expected=map_ptr\n",
+	 BODY(KEY, CALL(BPF_FUNC_map_lookup_elem), RETURN_0)},
+	{"a number for a map", EACCES, "R1 type=scalar expected=map_ptr\n",
+	 BODY(KEY, MOV_K(R1, 0), CALL(BPF_FUNC_map_lookup_elem), RETURN_0)},
+	{"the frame for a map", EACCES, "R1 type=fp expected=map_ptr\n",
+	 BODY(KEY, MOV_X(R1, R2), CALL(BPF_FUNC_map_lookup_elem), RETURN_0)},
+	{"a number for a key", EACCES, "R2 type=scalar expected=" MEMORY,
+	 BODY(MAP(R1, HASH), MOV_K(R2, 0), CALL(BPF_FUNC_map_lookup_elem), RETURN_0)},
+	{"the context for a key", EACCES, "R2 type=ctx expected=" MEMORY,
+	 BODY(MOV_X(R2, R1), MAP(R1, HASH), CALL(BPF_FUNC_map_lookup_elem), RETURN_0)},
+	{"a map for a key", EACCES, "R2 type=map_ptr expected=" MEMORY,
+	 BODY(MAP(R1, HASH), MOV_X(R2, R1), CALL(BPF_FUNC_map_lookup_elem), RETURN_0)},
+	{"a number for a value", EACCES, "R3 type=scalar expected=" MEMORY,
+	 BODY(KEY, MOV_K(R3, 1), MOV_K(R4, 0), MAP(R1, HASH), CALL(BPF_FUNC_map_update_elem),
+	      RETURN_0)},
+	{"a number for a value to be popped", EACCES, "R2 type=scalar expected=" MEMORY,
+	 BODY(MOV_K(R2, 1), MAP(R1, QUEUE), CALL(BPF_FUNC_map_pop_elem), RETURN_0)},
+	{"key behind the frame", EACCES, "invalid read from stack R2 off=0 size=4\n",
+	 BODY(MAP(R1, HASH), MOV_X(R2, R10), CALL(BPF_FUNC_map_lookup_elem), RETURN_0)},
+	{"key that ends behind the frame", EINVAL, "invalid read from stack R2 off=-2 size=4\n",
+	 BODY(KEY, ALU64_K(ADD, R2, 6), MAP(R1, HASH), CALL(BPF_FUNC_map_delete_elem), RETURN_0)},
+	{"key at the end of the frame", 0, "processed",
+	 BODY(KEY, ALU64_K(ADD, R2, 4), MAP(R1, HASH), CALL(BPF_FUNC_map_delete_elem), RETURN_0)},
+	{"key below the frame", EACCES, "invalid read from stack R2 off=-520 size=4\n",
+	 BODY(MOV_X(R2, R10), ALU64_K(ADD, R2, -520), MAP(R1, HASH),
+	      CALL(BPF_FUNC_map_lookup_elem), RETURN_0)},
+	{"value that ends behind the frame", EINVAL, "invalid read from stack R3 off=-4 size=8\n",
+	 BODY(KEY, MOV_X(R3, R10), ALU64_K(ADD, R3, -4), MOV_K(R4, 0), MAP(R1, HASH),
+	      CALL(BPF_FUNC_map_update_elem), RETURN_0)},
+	{"popped behind the frame", EINVAL, "invalid write to stack R2 off=-4 size=8\n",
+	 BODY(KEY, ALU64_K(ADD, R2, 4), MAP(R1, QUEUE), CALL(BPF_FUNC_map_pop_elem), RETURN_0)},
+	{"key before value", EACCES, "R2 type=scalar expected=" MEMORY,
+	 BODY(MAP(R1, HASH), MOV_K(R2, 0), CALL(BPF_FUNC_map_update_elem), RETURN_0)},
+	{"key of a queue before value", EACCES, "invalid zero-sized read\n",
+	 BODY(KEY, MAP(R1, QUEUE), CALL(BPF_FUNC_map_update_elem), RETURN_0)},
+	{"arithmetic on a map", EACCES, "R6 pointer arithmetic on map_ptr prohibited\n",
+	 BODY(MAP(R6, HASH), ALU64_K(ADD, R6, 8), RETURN_0)},
+	{"arithmetic on a map, backwards", EACCES, "R6 pointer arithmetic on map_ptr prohibited\n",
+	 BODY(MAP(R6, HASH), ALU64_K(SUB, R6, 8), RETURN_0)},
+	{"0 added to a map", 0, "processed", BODY(MAP(R6, HASH), ALU64_K(ADD, R6, 0), RETURN_0)},
+	{"map kept in another register", EINVAL,
+	 "cannot pass map_type 1 into func bpf_map_push_elem#87",
+	 BODY(MAP(R6, HASH), KEY, MOV_K(R3, 0), MOV_X(R1, R6), CALL(BPF_FUNC_map_push_elem),
+	      RETURN_0)},
+	{"map kept over a call", EINVAL, "cannot pass map_type 1 into func bpf_map_push_elem#87",
+	 BODY(MAP(R6, HASH), CALL(BPF_FUNC_ktime_get_ns), KEY, MOV_K(R3, 0), MOV_X(R1, R6),
+	      CALL(BPF_FUNC_map_push_elem), RETURN_0)},
 	{"unknown helper", EINVAL, "0: (85) call unknown#212\ninvalid func unknown#212\n",
 	 BODY(CALL(212), RETURN_0)},
 	{"helper of another type", EINVAL,
@@ -456,6 +507,7 @@ static void make_handles(void)
 	handles[HASH - ARRAY] = map_create(BPF_MAP_TYPE_HASH, 4, 8, 4, 0);
 	handles[PERCPU_HASH - ARRAY] = map_create(BPF_MAP_TYPE_PERCPU_HASH, 4, 8, 4, 0);
 	handles[READ_ONLY - ARRAY] = map_create(BPF_MAP_TYPE_HASH, 4, 8, 4, BPF_F_RDONLY_PROG);
+	handles[QUEUE - ARRAY] = map_create(BPF_MAP_TYPE_QUEUE, 0, 8, 4, 0);
 	handles[PIPE - ARRAY] = pipes[0];
 	handles[PROG - ARRAY] = load(&t, insns, 2);
 	handles[CLOSED - ARRAY] = 999;
