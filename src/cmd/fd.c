@@ -29,12 +29,12 @@ static int map_mmap_check(struct map *map, enum object_access access, u64 offset
 	/* First what holds for any file, then what holds for any map. */
 	if (!(access & OBJECT_READ) || (shared && prot & PROT_WRITE && !(access & OBJECT_WRITE)))
 		return -EACCES;
+	if (prot & PROT_EXEC)
+		return -EPERM;
 	if (!map->ops->mmap_check || map->fields.count)
 		return -ENOTSUPP;
 	if (!shared || access != OBJECT_READ_WRITE)
 		return -EINVAL;
-	if (prot & PROT_EXEC)
-		return -EPERM;
 	return map->ops->mmap_check(map, offset, len, prot);
 }
 

@@ -73,7 +73,7 @@ typedef long (*cmd_handler)(struct call *call);
 #undef CMD_MAP
 #undef CMD_ABSENT
 
-/* Checks and copies an object name: letters, digits, '_' and '.', NUL within 16. 0 or -EINVAL. */
+/* Checks and copies an object name: letters of Latin-1, digits, '_' and '.', NUL within 16. */
 must_check int cmd_object_name(char out[BPF_OBJ_NAME_LEN], const char *name);
 /* OBJ_GET_INFO_BY_FD: bytes from known to len must be zero. -E2BIG, -EFAULT. */
 must_check int info_check_tail(u64 user, u32 len, u32 known);

@@ -11,15 +11,21 @@
 #include "maps/map.h"
 #include "object/realm.h"
 
+/* Of ASCII or Latin-1. */
+static bool is_letter(u8 c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= 0xc0 && c != 0xd7 && c != 0xf7);
+}
+
 int cmd_object_name(char out[BPF_OBJ_NAME_LEN], const char *name)
 {
 	u32 len;
 
 	for (len = 0; len < BPF_OBJ_NAME_LEN && name[len]; len++) {
-		char c = name[len];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		u8 c = (u8)name[len];
 
-		if (!letter && !(c >= '0' && c <= '9') && c != '_' && c != '.')
+		if (!is_letter(c) && !(c >= '0' && c <= '9') && c != '_' && c != '.')
 			return -EINVAL;
 	}
 	if (len == BPF_OBJ_NAME_LEN)

@@ -201,7 +201,7 @@ static cold int array_check(struct map_spec *spec)
 
 static cold int percpu_array_check(struct map_spec *spec)
 {
-	int err = array_check(spec);
+	int err = map_spec_has_node(spec) ? -EINVAL : array_check(spec);
 
 	if (!err && spec->value_size > MAP_PERCPU_VALUE_MAX)
 		err = -E2BIG;

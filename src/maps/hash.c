@@ -754,7 +754,8 @@ enum {
 
 cold int hash_check(struct map_spec *spec)
 {
-	if (!spec->max_entries || !spec->key_size || !spec->value_size)
+	if (!spec->max_entries || !spec->key_size || !spec->value_size ||
+	    (is_percpu(spec->type) && map_spec_has_node(spec)))
 		return -EINVAL;
 	if (spec->max_entries > ENTRIES_MAX ||
 	    (u64)spec->key_size + spec->value_size >= MAP_VALUE_MAX - KERNEL_ELEMENT)

@@ -157,9 +157,7 @@ static cold int lru_hash_check(struct map_spec *spec)
 
 	if (spec->flags & BPF_F_NO_PREALLOC)
 		return -ENOTSUPP;
-	/* check_numa() has seen to a node that is none; any other is refused. */
-	if (spec->flags & BPF_F_NO_COMMON_LRU && spec->flags & BPF_F_NUMA_NODE &&
-	    spec->numa_node != ~0u)
+	if (spec->flags & BPF_F_NO_COMMON_LRU && map_spec_has_node(spec))
 		return -EINVAL;
 	if (spec->flags & BPF_F_NO_COMMON_LRU && rounded <= 0xffffffffu)
 		spec->max_entries = (u32)rounded;

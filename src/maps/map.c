@@ -20,8 +20,6 @@
 #include "maps/fields.h"
 #include "shm/vcpu.h"
 
-#define NUMA_NO_NODE 0xffffffffu
-
 #define MAP_OPS(type, ops) extern const struct map_ops ops;
 #include "maps/map_types.def"
 #undef MAP_OPS
@@ -296,11 +294,9 @@ static cold bool numa_node_exists(u32 node)
 	return node == 0 || sys_fstatat(AT_FDCWD, path, &st, 0) == 0;
 }
 
-static cold int check_numa(const struct map_spec *spec, const struct map_ops *ops)
+static cold int check_numa(const struct map_spec *spec)
 {
-	if (!(spec->flags & BPF_F_NUMA_NODE) || spec->numa_node == NUMA_NO_NODE)
-		return 0;
-	return numa_node_exists(spec->numa_node) && !(ops->traits & MAP_PERCPU) ? 0 : -EINVAL;
+	return !map_spec_has_node(spec) || numa_node_exists(spec->numa_node) ? 0 : -EINVAL;
 }
 
 /* No device offloads maps here; the kernel tells devices that cannot from those that are not. */
@@ -380,7 +376,7 @@ static cold int check_spec(struct map_spec *spec, const struct map_ops *ops)
 	    has_both(spec->flags, BPF_F_RDONLY | BPF_F_WRONLY) ||
 	    has_both(spec->flags, BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
 		return -EINVAL;
-	err = check_numa(spec, ops);
+	err = check_numa(spec);
 	if (!err)
 		err = ops->check(spec);
 	if (!err)
@@ -529,6 +525,7 @@ static cold int check_header(const struct region *region, const struct map_heade
 		.value_size = header->value_size,
 		.max_entries = header->max_entries,
 		.flags = header->flags,
+		.numa_node = NUMA_NO_NODE, /* it was checked, and is not kept */
 		.extra = header->extra,
 	};
 	struct map_layout layout;

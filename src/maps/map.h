@@ -99,6 +99,14 @@ struct map_spec {
 	int inner_error;
 };
 
+#define NUMA_NO_NODE 0xffffffffu
+
+/* Values of per-CPU maps lie on all nodes: they refuse one. */
+static inline bool map_spec_has_node(const struct map_spec *spec)
+{
+	return spec->flags & BPF_F_NUMA_NODE && spec->numa_node != NUMA_NO_NODE;
+}
+
 /* How large the file must be. */
 struct map_layout {
 	u64 data_size;    /* mmapable part */

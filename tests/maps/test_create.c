@@ -245,7 +245,8 @@ static void names(void **state)
 		{"", 0},	     {"a", 0},		{"0.a_B", 0},	     {".", 0},
 		{"fifteen_chars_x", 0}, {"sixteen_chars_xx", -EINVAL}, {"a-b", -EINVAL},
 		{"a b", -EINVAL},    {"a/b", -EINVAL},	{"a:b", -EINVAL},    {"\xc3\xa4", -EINVAL},
-		{"\n", -EINVAL},     {"a\0-", 0},
+		{"\n", -EINVAL},     {"a\0-", 0},	{"\xc0\xd6\xd8\xf6\xf8\xff", 0}, /* Latin-1 */
+		{"\xbf", -EINVAL},  {"\xd7", -EINVAL}, {"\xf7", -EINVAL},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -380,6 +380,7 @@ static const struct {
 	{0, 0, -EINVAL},
 	{NO_COMMON, 0, -EINVAL},
 	{NO_COMMON | BPF_F_NUMA_NODE, 1, -EINVAL},
+	{BPF_F_NO_PREALLOC | BPF_F_NUMA_NODE, 1, -ENOTSUPP}, /* before the node is looked at */
 	{BPF_F_ZERO_SEED | BPF_F_RDONLY, 1, 0},
 	{BPF_F_RDONLY_PROG, 1, 0},
 	{BPF_F_MMAPABLE, 1, -EINVAL},
