@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * value.c: the BTF that the conformance program needs: values that begin with a bpf_spin_lock, and
+ * functions for callbacks. Loaded once each and kept.
+ */
+#include <linux/btf.h>
+
+#include "conformance.h"
+
+#define INFO(kind, vlen) ((uint32_t)(kind) << 24 | (vlen))
+
+static int load(const uint32_t *words, uint32_t size, const char *strings, uint32_t string_bytes)
+{
+	uint8_t data[512];
+	const struct btf_header header = {
+		.magic = BTF_MAGIC,
+		.version = BTF_VERSION,
+		.hdr_len = sizeof(header),
+		.type_len = size,
+		.str_off = size,
+		.str_len = string_bytes,
+	};
+	union test_attr t = {.a = {.btf = ptr64(data)}};
+
+	memcpy(data, &header, sizeof(header));
+	memcpy(data + sizeof(header), words, size);
+	memcpy(data + sizeof(header) + size, strings, string_bytes);
+	t.a.btf_size = (uint32_t)sizeof(header) + size + string_bytes;
+	return (int)bpf_sys(BPF_BTF_LOAD, &t, ATTR_SIZE);
+}
+
+/* struct v { struct bpf_spin_lock l; int d[]; }: a multiple of 4 bytes. */
+int btf_of_value(unsigned value_size)
+{
+	static int fds[DATA_MAX / 4 + 1];
+	static const char strings[] = "\0int\0bpf_spin_lock\0v\0l\0d";
+	const uint32_t words[] = {
+		1, INFO(BTF_KIND_INT, 0), 4, 1 << 24 | 32,                      /* 1: int */
+		5, INFO(BTF_KIND_STRUCT, 1), 4, 1, 1, 0,                        /* 2: the lock */
+		0, INFO(BTF_KIND_ARRAY, 0), 0, 1, 1, value_size / 4 - 1,        /* 3: int[] */
+		19, INFO(BTF_KIND_STRUCT, 2), value_size, 21, 2, 0, 23, 3, 32,  /* 4: struct v */
+	};
+	int *fd = &fds[value_size / 4];
+
+	if (!*fd)
+		*fd = load(words, sizeof(words), strings, sizeof(strings));
+	return *fd;
+}
+
+int btf_of_functions(void)
+{
+	static int fd;
+	static const char strings[] = "\0int\0f";
+	static const uint32_t words[] = {
+		1, INFO(BTF_KIND_INT, 0), 4, 1 << 24 | 32, /* 1: int */
+		0, INFO(BTF_KIND_FUNC_PROTO, 0), 1,        /* 2: int (*)() */
+		5, INFO(BTF_KIND_FUNC, 0), 2,              /* 3: f */
+	};
+
+	if (!fd)
+		fd = load(words, sizeof(words), strings, sizeof(strings));
+	return fd;
+}
