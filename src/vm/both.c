@@ -71,7 +71,8 @@ static void remember_all(struct vm_run *run)
 		remember(both, "the packet", packet->arena.packet, ARENA_PACKET_BYTES);
 		remember(both, "the packet's bounds", &packet->packet,
 			 sizeof(*packet) - offsetof(struct packet_run, packet));
-		remember(both, "the metadata's bounds", run->extra, sizeof(run->extra));
+		remember(both, "the metadata's bounds", run->extra,
+			 run->nr_extra * sizeof(run->extra[0]));
 	}
 	for (u32 i = 0; i < run->prog->nr_maps; i++)
 		both_remember_map(run, run->prog->maps[i]);
