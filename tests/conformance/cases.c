@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * cases.c: the table of cases: every command on a small map of every type, in every state, with every
- * kind of key, pointer and flag. Rows are data and are multiplied; names say which row it is.
+ * cases.c: the table of cases: every command on a small map of every type, in every state, with
+ * every kind of key, pointer and flag. Rows are data and are multiplied; names say which row it is.
  */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -89,7 +89,8 @@ static const char *value_text(const struct type *type, const uint8_t *value)
 
 /* States of a small map, and through which descriptor it is used. */
 enum state { EMPTY, SOME, FULL, FROZEN, READ_ONLY, WRITE_ONLY, NR_STATES };
-static const char *const state_names[NR_STATES] = {"empty", "some", "full", "frozen", "rdonly", "wronly"};
+static const char *const state_names[NR_STATES] = {"empty",  "some",   "full",
+						   "frozen", "rdonly", "wronly"};
 
 struct subject {
 	const struct type *type;
@@ -113,8 +114,10 @@ void fill_small(const struct type *type, int fd, uint32_t count)
 	uint8_t value[SLOT];
 
 	if (type->traits & OUTER) {
-		union test_attr t = {.a = {.batch = {.map_fd = (uint32_t)fd, .count = count,
-						     .keys = ptr64(keys), .values = ptr64(inner)}}};
+		union test_attr t = {.a = {.batch = {.map_fd = (uint32_t)fd,
+						     .count = count,
+						     .keys = ptr64(keys),
+						     .values = ptr64(inner)}}};
 
 		bpf_sys(BPF_MAP_UPDATE_BATCH, &t, ATTR_SIZE);
 		return;
@@ -142,8 +145,9 @@ static void prepare(struct subject *s, const struct type *type, enum state state
 	*s = (struct subject){.type = type, .state = state, .is_fresh = true};
 	s->own = create_small(type, 0);
 	fill_small(type, s->own, state == EMPTY ? 0 : state == FULL ? SMALL_ENTRIES : 2);
-	s->fd = state == READ_ONLY ? map_reopen(s->own, BPF_F_RDONLY) :
-		state == WRITE_ONLY ? map_reopen(s->own, BPF_F_WRONLY) : s->own;
+	s->fd = state == READ_ONLY    ? map_reopen(s->own, BPF_F_RDONLY)
+		: state == WRITE_ONLY ? map_reopen(s->own, BPF_F_WRONLY)
+				      : s->own;
 	if (state == FROZEN)
 		freeze(s->own);
 }
@@ -154,9 +158,13 @@ static const struct key_row {
 	const char *name;
 	uint32_t key;
 	int pointer; /* 0 good, 1 NULL, 2 bad */
-} key_rows[] = {
-	{"first", 0, 0}, {"second", 1, 0}, {"last", SMALL_ENTRIES - 1, 0},
-	{"beyond", SMALL_ENTRIES, 0}, {"ffffffff", 0xffffffff, 0}, {"NULL", 0, 1}, {"bad", 0, 2}};
+} key_rows[] = {{"first", 0, 0},
+		{"second", 1, 0},
+		{"last", SMALL_ENTRIES - 1, 0},
+		{"beyond", SMALL_ENTRIES, 0},
+		{"ffffffff", 0xffffffff, 0},
+		{"NULL", 0, 1},
+		{"bad", 0, 2}};
 
 static const struct command_row {
 	const char *name;
@@ -191,11 +199,17 @@ static void element_case(struct subject *s, const struct command_row *c, const s
 	uint8_t value[SLOT];
 	char name[96];
 	void *key = k->pointer == 0 ? (void *)&k->key : k->pointer == 1 ? NULL : (void *)no_memory;
-	void *at = !has_value ? NULL : pointer == 0 ? value : pointer == 1 ? NULL : (void *)no_memory;
+	void *at = !has_value     ? NULL
+		   : pointer == 0 ? value
+		   : pointer == 1 ? NULL
+				  : (void *)no_memory;
 	int err;
 
 	snprintf(name, sizeof(name), "%s key=%s flags=%llx%s", state_names[s->state], k->name,
-		 (unsigned long long)flags, pointer == 1 ? " value=NULL" : pointer ? " value=bad" : "");
+		 (unsigned long long)flags,
+		 pointer == 1 ? " value=NULL"
+		 : pointer    ? " value=bad"
+			      : "");
 	/* Whether the key is the last of a hash is open, with more than one. */
 	if (is_walk && s->type->traits & HASHED && s->state != EMPTY && k->pointer == 0 &&
 	    k->key < (s->state == FULL ? SMALL_ENTRIES : 2))
@@ -204,7 +218,8 @@ static void element_case(struct subject *s, const struct command_row *c, const s
 	if (!c->writes)
 		memset(value, 0xaa, sizeof(value));
 	err = map_elem(c->command, s->fd, key, at, flags);
-	s->is_fresh = c->command == BPF_MAP_LOOKUP_ELEM || is_walk || (err && err != -EFAULT && !(s->type->traits & LRU));
+	s->is_fresh = c->command == BPF_MAP_LOOKUP_ELEM || is_walk ||
+		      (err && err != -EFAULT && !(s->type->traits & LRU));
 	if (err || !has_value || c->writes)
 		answer(s->type, c->name, name, "%s", result_name(err));
 	else
@@ -284,8 +299,10 @@ static void batch_case(struct subject *s, unsigned command, const struct batch_r
 	static uint8_t values[16 * SLOT];
 	const bool reads = command < 2, per_cpu = s->type->traits & PER_CPU;
 	const unsigned size = per_cpu ? cpus * 8 : s->type->traits & OUTER ? 4 : 8;
-	union test_attr t = {.a = {.batch = {.count = row->count, .map_fd = (uint32_t)s->fd,
-					     .elem_flags = row->elem_flags, .flags = row->flags}}};
+	union test_attr t = {.a = {.batch = {.count = row->count,
+					     .map_fd = (uint32_t)s->fd,
+					     .elem_flags = row->elem_flags,
+					     .flags = row->flags}}};
 	char name[96];
 	int err;
 
@@ -298,15 +315,19 @@ static void batch_case(struct subject *s, unsigned command, const struct batch_r
 	t.a.batch.keys = ptr64(row->keys ? NULL : keys);
 	t.a.batch.values = ptr64(row->values ? NULL : values);
 	t.a.batch.out_batch = ptr64(row->out ? NULL : &cursor);
-	t.a.batch.in_batch = ptr64(row->in == IN_BEYOND ? (void *)&beyond : row->in ? no_memory : NULL);
+	t.a.batch.in_batch = ptr64(row->in == IN_BEYOND ? (void *)&beyond
+				   : row->in            ? no_memory
+							: NULL);
 	err = (int)bpf_sys(batch_commands[command].command, &t, ATTR_SIZE);
 	s->is_fresh = false;
 	snprintf(name, sizeof(name), "%s %s", state_names[s->state], row->name);
 	if (reads && t.a.batch.count <= 8 && (!err || err == -ENOENT))
 		qsort(keys, t.a.batch.count, 4, number_order);
-	answer(s->type, batch_commands[command].name, name, "%s %u %s", result_name(err), t.a.batch.count,
-	       reads && t.a.batch.count <= 8 && (!err || err == -ENOENT) ?
-		       bytes_text(keys, 4 * t.a.batch.count) : "");
+	answer(s->type, batch_commands[command].name, name, "%s %u %s", result_name(err),
+	       t.a.batch.count,
+	       reads && t.a.batch.count <= 8 && (!err || err == -ENOENT)
+		       ? bytes_text(keys, 4 * t.a.batch.count)
+		       : "");
 }
 
 static void batch_cases(const struct type *type)
@@ -336,16 +357,19 @@ static void freeze_cases(const struct type *type)
 		s.is_fresh = false;
 		t.a.map_fd = (uint32_t)s.fd;
 		snprintf(name, sizeof(name), "%s", state_names[state]);
-		answer(type, "FREEZE", name, "%s", result_name(bpf_sys(BPF_MAP_FREEZE, &t, ATTR_SIZE)));
+		answer(type, "FREEZE", name, "%s",
+		       result_name(bpf_sys(BPF_MAP_FREEZE, &t, ATTR_SIZE)));
 		snprintf(name, sizeof(name), "%s again", state_names[state]);
-		answer(type, "FREEZE", name, "%s", result_name(bpf_sys(BPF_MAP_FREEZE, &t, ATTR_SIZE)));
+		answer(type, "FREEZE", name, "%s",
+		       result_name(bpf_sys(BPF_MAP_FREEZE, &t, ATTR_SIZE)));
 	}
 	drop(&s);
 }
 
 static void info_cases(const struct type *type)
 {
-	static const unsigned lengths[] = {0, 4, 7, 24, 40, 64, 80, 96, 100, 104, 105, 120, 4096, 4097};
+	static const unsigned lengths[] = {0,  4,   7,   24,  40,  64,   80,
+					   96, 100, 104, 105, 120, 4096, 4097};
 	int fd = create_small(type, 0);
 
 	for (unsigned i = 0; i < LENGTH(lengths); i++) {
@@ -353,23 +377,31 @@ static void info_cases(const struct type *type)
 			struct bpf_map_info info;
 			uint8_t bytes[8192];
 		} u = {0};
-		union test_attr t = {.a = {.info = {.bpf_fd = (uint32_t)fd, .info_len = lengths[i],
+		union test_attr t = {.a = {.info = {.bpf_fd = (uint32_t)fd,
+						    .info_len = lengths[i],
 						    .info = ptr64(&u)}}};
 		long err = bpf_sys(BPF_OBJ_GET_INFO_BY_FD, &t, ATTR_SIZE);
 		char name[32];
 
 		u.info.id = lengths[i] >= 8 && u.info.id;
 		snprintf(name, sizeof(name), "length=%u", lengths[i]);
-		answer(type, "OBJ_GET_INFO_BY_FD", name, "%s %u %s", result_name(err), t.a.info.info_len,
-		       bytes_text(&u, 4096));
+		answer(type, "OBJ_GET_INFO_BY_FD", name, "%s %u %s", result_name(err),
+		       t.a.info.info_len, bytes_text(&u, 4096));
 	}
 	close(fd);
 }
 
 static void open_cases(const struct type *type)
 {
-	static const unsigned flags[] = {0, 1, 2, 4, BPF_F_RDONLY, BPF_F_WRONLY, BPF_F_RDONLY | BPF_F_WRONLY,
-					 BPF_F_RDONLY_PROG, 1u << 31};
+	static const unsigned flags[] = {0,
+					 1,
+					 2,
+					 4,
+					 BPF_F_RDONLY,
+					 BPF_F_WRONLY,
+					 BPF_F_RDONLY | BPF_F_WRONLY,
+					 BPF_F_RDONLY_PROG,
+					 1u << 31};
 	static const char *const modes[] = {"rdonly", "wronly", "rdwr", "?"};
 	int fd = create_small(type, 0);
 
@@ -431,7 +463,8 @@ static void mmap_cases(const struct type *type)
 				freeze(fd);
 			at = mmap(NULL, row->pages * 4096, row->prot, row->flags, fd, row->offset);
 			snprintf(name, sizeof(name), "%s, %s", maps[m].name, row->name);
-			answer(type, "mmap", name, "%s", result_name(at == MAP_FAILED ? -errno : 0));
+			answer(type, "mmap", name, "%s",
+			       result_name(at == MAP_FAILED ? -errno : 0));
 			if (at != MAP_FAILED) {
 				union test_attr t = {.a = {.map_fd = (uint32_t)fd}};
 
@@ -475,7 +508,8 @@ static void order_cases(const struct type *type)
 			make_value(type, i + 1, value);
 			map_update(fd, NULL, value, BPF_EXIST);
 		}
-		for (; !map_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, NULL, value, 0) && taken < 8; taken++)
+		for (; !map_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, NULL, value, 0) && taken < 8;
+		     taken++)
 			got[taken] = value[0];
 		snprintf(name, sizeof(name), "after %u pushes", pushes);
 		answer(type, "LOOKUP_AND_DELETE_ELEM", name, "%s", bytes_text(got, taken));

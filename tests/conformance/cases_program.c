@@ -27,15 +27,19 @@ static const struct {
 static const struct {
 	const char *name;
 	unsigned id;
-} prog_types[] = {{"socket_filter", BPF_PROG_TYPE_SOCKET_FILTER}, {"sched_cls", BPF_PROG_TYPE_SCHED_CLS},
-		  {"xdp", BPF_PROG_TYPE_XDP},			  {"syscall", BPF_PROG_TYPE_SYSCALL},
-		  {"kprobe", BPF_PROG_TYPE_KPROBE},		  {"tracepoint", BPF_PROG_TYPE_TRACEPOINT},
+} prog_types[] = {{"socket_filter", BPF_PROG_TYPE_SOCKET_FILTER},
+		  {"sched_cls", BPF_PROG_TYPE_SCHED_CLS},
+		  {"xdp", BPF_PROG_TYPE_XDP},
+		  {"syscall", BPF_PROG_TYPE_SYSCALL},
+		  {"kprobe", BPF_PROG_TYPE_KPROBE},
+		  {"tracepoint", BPF_PROG_TYPE_TRACEPOINT},
 		  {"raw_tracepoint", BPF_PROG_TYPE_RAW_TRACEPOINT}};
 
 /* Words of the kernel's refusal that do not depend on following values. */
 static const char *refusal(char *log)
 {
-	static const char *const known[] = {"cannot pass map_type", "program of this type cannot use helper",
+	static const char *const known[] = {"cannot pass map_type",
+					    "program of this type cannot use helper",
 					    "write into map forbidden", "read from map forbidden"};
 
 	for (char *line = strtok(log, "\n"); line; line = strtok(NULL, "\n"))
@@ -45,21 +49,30 @@ static const char *refusal(char *log)
 	return "";
 }
 
-static void matrix_case(const struct type *type, unsigned prog, unsigned helper, int fd, const char *map)
+static void matrix_case(const struct type *type, unsigned prog, unsigned helper, int fd,
+			const char *map)
 {
 	const unsigned id = helpers[helper].id;
 	const int at = id == BPF_FUNC_tail_call ? R2 : R1;
-	const struct bpf_insn insns[] = {
-		MOV_X(R6, R1), MOV_K(R7, 0), ST_X(DW, R10, -8, R7), ST_X(DW, R10, -16, R7),
-		MOV_X(R2, R10), ALU64_K(ADD, R2, -8),
-		MOV_X(R3, R10), ALU64_K(ADD, R3, -16),
-		MOV_K(R4, 0), MOV_K(R5, 0),
-		LD64_RAW(at, BPF_PSEUDO_MAP_FD, fd, 0),
-		CALL((int)id), MOV_K(R0, 0), EXIT};
+	const struct bpf_insn insns[] = {MOV_X(R6, R1),
+					 MOV_K(R7, 0),
+					 ST_X(DW, R10, -8, R7),
+					 ST_X(DW, R10, -16, R7),
+					 MOV_X(R2, R10),
+					 ALU64_K(ADD, R2, -8),
+					 MOV_X(R3, R10),
+					 ALU64_K(ADD, R3, -16),
+					 MOV_K(R4, 0),
+					 MOV_K(R5, 0),
+					 LD64_RAW(at, BPF_PSEUDO_MAP_FD, fd, 0),
+					 CALL((int)id),
+					 MOV_K(R0, 0),
+					 EXIT};
 	/* These take numbers where others take pointers. */
 	const struct bpf_insn numbers[] = {
-		MOV_X(R6, R1), MOV_K(R2, 0), MOV_K(R3, 0), MOV_K(R4, 0), MOV_K(R5, 0),
-		LD64_RAW(at, BPF_PSEUDO_MAP_FD, fd, 0), CALL((int)id), MOV_K(R0, 0), EXIT};
+		MOV_X(R6, R1), MOV_K(R2, 0), MOV_K(R3, 0),
+		MOV_K(R4, 0),  MOV_K(R5, 0), LD64_RAW(at, BPF_PSEUDO_MAP_FD, fd, 0),
+		CALL((int)id), MOV_K(R0, 0), EXIT};
 	const bool plain = id == BPF_FUNC_map_lookup_percpu_elem || id == BPF_FUNC_map_push_elem;
 	const bool of_numbers = id == BPF_FUNC_redirect_map || id == BPF_FUNC_perf_event_read ||
 				id == BPF_FUNC_ringbuf_query || id == BPF_FUNC_get_local_storage;
@@ -68,8 +81,10 @@ static void matrix_case(const struct type *type, unsigned prog, unsigned helper,
 	union test_attr t = {.a = {.prog_type = prog_types[prog].id,
 				   .insns = ptr64(of_numbers ? numbers : program),
 				   .insn_cnt = of_numbers ? LENGTH(numbers) : LENGTH(insns),
-				   .license = ptr64("GPL"), .log_buf = ptr64(log),
-				   .log_size = sizeof(log), .log_level = 1}};
+				   .license = ptr64("GPL"),
+				   .log_buf = ptr64(log),
+				   .log_size = sizeof(log),
+				   .log_level = 1}};
 	char name[96];
 	int loaded;
 
@@ -96,7 +111,8 @@ static void matrix_cases(const struct type *type)
 	static const struct {
 		const char *name;
 		unsigned flags;
-	} maps[] = {{"", 0}, {" rdonly_prog", BPF_F_RDONLY_PROG}, {" wronly_prog", BPF_F_WRONLY_PROG}};
+	} maps[] = {
+		{"", 0}, {" rdonly_prog", BPF_F_RDONLY_PROG}, {" wronly_prog", BPF_F_WRONLY_PROG}};
 
 	for (unsigned h = 0; h < LENGTH(helpers); h++)
 		for (unsigned m = 0; m < LENGTH(maps); m++) {
@@ -112,15 +128,18 @@ static void matrix_cases(const struct type *type)
 /* Results of helpers */
 
 static const char *const op_names[NR_PROGRAM_OPS] = {
-	"lookup", "update", "delete", "store", "atomic", "for_each", "lookup_percpu", "push", "pop",
-	"peek", "spin_lock", "inner"};
+	"lookup",        "update", "delete", "store", "atomic",    "for_each",
+	"lookup_percpu", "push",   "pop",    "peek",  "spin_lock", "inner"};
 
 static void helper_case(const struct target *target, unsigned op, uint32_t filled, uint32_t key,
 			uint32_t argument, uint64_t flags)
 {
 	int fd = create_small(target->type, 0), prog = program_load(target, fd);
-	struct request r = {.ethernet = {[12] = 0x88, 0xb5}, .op = op, .argument = argument,
-			    .flags = flags, .inner_key = 1};
+	struct request r = {.ethernet = {[12] = 0x88, 0xb5},
+			    .op = op,
+			    .argument = argument,
+			    .flags = flags,
+			    .inner_key = 1};
 	char name[96];
 	int err;
 
@@ -129,13 +148,13 @@ static void helper_case(const struct target *target, unsigned op, uint32_t fille
 	memset(r.value, 0x55, sizeof(r.value));
 	err = prog < 0 ? prog : program_run(target, prog, &r);
 	snprintf(name, sizeof(name), "%s of %u %s key=%x argument=%x flags=%llx",
-		 target->prog_type == BPF_PROG_TYPE_XDP ? "xdp" : "syscall", filled, op_names[op], key,
-		 argument, (unsigned long long)flags);
+		 target->prog_type == BPF_PROG_TYPE_XDP ? "xdp" : "syscall", filled, op_names[op],
+		 key, argument, (unsigned long long)flags);
 	/* The sum over an order that is open, of a walk that is stopped, is no answer. */
 	if (op == DO_EACH && argument < SMALL_ENTRIES)
 		memset(r.out, 0, sizeof(r.out));
-	answer(target->type, "PROG_TEST_RUN", name, "%s %s %s", result_name(err), result_name(r.result),
-	       bytes_text(r.out, 16));
+	answer(target->type, "PROG_TEST_RUN", name, "%s %s %s", result_name(err),
+	       result_name(r.result), bytes_text(r.out, 16));
 	close(prog);
 	close(fd);
 }
@@ -156,7 +175,8 @@ static void helper_cases(const struct type *type, unsigned prog_type)
 	for (unsigned op = 0; op < NR_PROGRAM_OPS; op++)
 		for (unsigned f = 0; ops & 1u << op && f < LENGTH(filled); f++)
 			for (unsigned k = 0; k < (type->traits & KEYLESS ? 1 : LENGTH(keys)); k++) {
-				const bool has_flags = op == DO_UPDATE || op == DO_PUSH || op == DO_EACH;
+				const bool has_flags =
+					op == DO_UPDATE || op == DO_PUSH || op == DO_EACH;
 				const bool has_argument = op == DO_ATOMIC || op == DO_PERCPU ||
 							  op == DO_INNER || op == DO_EACH;
 
@@ -169,13 +189,13 @@ static void helper_cases(const struct type *type, unsigned prog_type)
 }
 
 /*
- * What the system call sees behind a value of five bytes that a program wrote: into a new element, into
- * one whose memory another one had, over a present one.
+ * What the system call sees behind a value of five bytes that a program wrote: into a new element,
+ * into one whose memory another one had, over a present one.
  */
 static void padding_case(const struct type *type, const char *what, bool first, bool gone)
 {
-	const struct target target = {.type = type, .key_size = 4, .value_size = 5,
-				      .prog_type = BPF_PROG_TYPE_SYSCALL};
+	const struct target target = {
+		.type = type, .key_size = 4, .value_size = 5, .prog_type = BPF_PROG_TYPE_SYSCALL};
 	struct request r = {.op = DO_UPDATE};
 	uint8_t value[MAX_CPUS * 8];
 	int fd = map_create(type->id, 4, 5, 1, 0), prog = program_load(&target, fd);

@@ -51,8 +51,19 @@ int btf_of_functions(void);
 
 /* program.c: a program that does to a map what its packet or context says. */
 enum program_op {
-	DO_LOOKUP, DO_UPDATE, DO_DELETE, DO_STORE, DO_ATOMIC, DO_EACH, DO_PERCPU, DO_PUSH, DO_POP,
-	DO_PEEK, DO_LOCKED, DO_INNER, NR_PROGRAM_OPS,
+	DO_LOOKUP,
+	DO_UPDATE,
+	DO_DELETE,
+	DO_STORE,
+	DO_ATOMIC,
+	DO_EACH,
+	DO_PERCPU,
+	DO_PUSH,
+	DO_POP,
+	DO_PEEK,
+	DO_LOCKED,
+	DO_INNER,
+	NR_PROGRAM_OPS,
 };
 enum { INNER_LOOKUP, INNER_UPDATE, INNER_DELETE, NR_INNER_OPS };
 

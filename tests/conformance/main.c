@@ -78,30 +78,46 @@ static const struct type *type_named(const char *name)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: conformance cases --type T\n"
-			"       conformance random --type T [--seed N] [--first N] [--sequences N]\n"
-			"                          [--ops N] [--only I,J...] [--verbose]\n");
+	fprintf(stderr,
+		"usage: conformance cases --type T\n"
+		"       conformance random --type T [--seed N] [--first N] [--sequences N]\n"
+		"                          [--ops N] [--only I,J...] [--verbose]\n");
 	return 2;
 }
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"type", 1, NULL, 't'},	 {"seed", 1, NULL, 's'},    {"first", 1, NULL, 'f'},
-		{"ops", 1, NULL, 'k'},	 {"sequences", 1, NULL, 'n'}, {"only", 1, NULL, 'o'},
-		{"verbose", 0, NULL, 'v'}, {0}};
+	static const struct option options[] = {{"type", 1, NULL, 't'},      {"seed", 1, NULL, 's'},
+						{"first", 1, NULL, 'f'},     {"ops", 1, NULL, 'k'},
+						{"sequences", 1, NULL, 'n'}, {"only", 1, NULL, 'o'},
+						{"verbose", 0, NULL, 'v'},   {0}};
 	struct random_options o = {.sequences = 1};
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		switch (c) {
-		case 't': o.type = type_named(optarg); break;
-		case 's': o.seed = strtoull(optarg, NULL, 0); break;
-		case 'f': o.first = (unsigned)strtoul(optarg, NULL, 0); break;
-		case 'n': o.sequences = (unsigned)strtoul(optarg, NULL, 0); break;
-		case 'k': o.ops = (unsigned)strtoul(optarg, NULL, 0); break;
-		case 'o': o.only = optarg; break;
-		case 'v': o.verbose = true; break;
-		default: return usage();
+		case 't':
+			o.type = type_named(optarg);
+			break;
+		case 's':
+			o.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'f':
+			o.first = (unsigned)strtoul(optarg, NULL, 0);
+			break;
+		case 'n':
+			o.sequences = (unsigned)strtoul(optarg, NULL, 0);
+			break;
+		case 'k':
+			o.ops = (unsigned)strtoul(optarg, NULL, 0);
+			break;
+		case 'o':
+			o.only = optarg;
+			break;
+		case 'v':
+			o.verbose = true;
+			break;
+		default:
+			return usage();
 		}
 	}
 	if (!o.type || optind != argc - 1)
@@ -123,7 +139,8 @@ static bool stay_on_one_cpu(void)
 
 static uint8_t *reserve_no_memory(void)
 {
-	uint8_t *pages = mmap(NULL, 3 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *pages =
+		mmap(NULL, 3 << 16, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (pages == MAP_FAILED || mprotect(pages + (1 << 16), 1 << 17, PROT_NONE))
 		return NULL;

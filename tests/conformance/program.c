@@ -11,8 +11,13 @@
 #define AT(field) ((int)offsetof(struct request, field))
 #define MAX_INSNS 1024
 
-enum { STACK_KEY = -64, STACK_VALUE = -128, STACK_INNER_KEY = -136, STACK_INNER_VALUE = -144,
-       STACK_EACH = -176 };
+enum {
+	STACK_KEY = -64,
+	STACK_VALUE = -128,
+	STACK_INNER_KEY = -136,
+	STACK_INNER_VALUE = -144,
+	STACK_EACH = -176
+};
 
 struct code {
 	struct bpf_insn insns[MAX_INSNS];
@@ -21,11 +26,11 @@ struct code {
 	int map_fd;
 };
 
-#define EMIT(code, ...)                                                                            \
-	do {                                                                                       \
-		const struct bpf_insn emitted[] = {__VA_ARGS__};                                   \
-		memcpy((code)->insns + (code)->count, emitted, sizeof(emitted));                   \
-		(code)->count += (int)LENGTH(emitted);                                             \
+#define EMIT(code, ...)                                                          \
+	do {                                                                     \
+		const struct bpf_insn emitted[] = {__VA_ARGS__};                 \
+		memcpy((code)->insns + (code)->count, emitted, sizeof(emitted)); \
+		(code)->count += (int)LENGTH(emitted);                           \
 	} while (0)
 
 /* A jump whose target comes later. */
@@ -83,8 +88,15 @@ static void copy_out(struct code *code)
 		return;
 	for (int at = value_start(code->target), size; at < end; at += size) {
 		size = !(at % 8) && at + 8 <= end ? 8 : !(at % 4) && at + 4 <= end ? 4 : 1;
-		EMIT(code, LD(size == 8 ? DW : size == 4 ? W : B, R1, R0, at),
-		     ST_X(size == 8 ? DW : size == 4 ? W : B, R9, AT(out) + at, R1));
+		EMIT(code,
+		     LD(size == 8   ? DW
+			: size == 4 ? W
+				    : B,
+			R1, R0, at),
+		     ST_X(size == 8   ? DW
+			  : size == 4 ? W
+				      : B,
+			  R9, AT(out) + at, R1));
 	}
 }
 
@@ -147,8 +159,9 @@ static void emit_atomic(struct code *code)
 {
 	static const struct {
 		int size, op;
-	} ops[] = {{DW, ADD}, {W, ADD}, {DW, ADD | FETCH}, {W, OR | FETCH}, {DW, AND | FETCH},
-		   {W, XOR | FETCH}, {DW, XCHG}, {W, XCHG}, {DW, CMPXCHG}, {W, CMPXCHG}};
+	} ops[] = {{DW, ADD},         {W, ADD},         {DW, ADD | FETCH}, {W, OR | FETCH},
+		   {DW, AND | FETCH}, {W, XOR | FETCH}, {DW, XCHG},        {W, XCHG},
+		   {DW, CMPXCHG},     {W, CMPXCHG}};
 	const int at = code->target->has_lock ? 8 : 0;
 	int done[LENGTH(ops)];
 
@@ -171,8 +184,8 @@ static void emit_atomic(struct code *code)
 	land(code, null);
 }
 
-/* What the callback finds: calls so far, sum of digests, calls to make, delete odd keys. Returns where
-   the address of the callback belongs. */
+/* What the callback finds: calls so far, sum of digests, calls to make, delete odd keys. Returns
+   where the address of the callback belongs. */
 static int emit_each(struct code *code)
 {
 	EMIT(code, MOV_K(R1, 0), ST_X(DW, R10, STACK_EACH, R1), ST_X(DW, R10, STACK_EACH + 8, R1),
@@ -181,8 +194,9 @@ static int emit_each(struct code *code)
 	map_argument(code);
 	const int address = code->count;
 
-	EMIT(code, LD64_RAW(R2, BPF_PSEUDO_FUNC, 0, 0), MOV_X(R3, R10), ALU64_K(ADD, R3, STACK_EACH),
-	     LD(DW, R4, R9, AT(flags)), CALL(BPF_FUNC_for_each_map_elem));
+	EMIT(code, LD64_RAW(R2, BPF_PSEUDO_FUNC, 0, 0), MOV_X(R3, R10),
+	     ALU64_K(ADD, R3, STACK_EACH), LD(DW, R4, R9, AT(flags)),
+	     CALL(BPF_FUNC_for_each_map_elem));
 	store_result(code);
 	EMIT(code, LD(DW, R1, R10, STACK_EACH), ST_X(DW, R9, AT(out), R1),
 	     LD(DW, R1, R10, STACK_EACH + 8), ST_X(DW, R9, AT(out) + 8, R1));
@@ -341,8 +355,7 @@ static void emit_prologue(struct code *code)
 	if (code->target->prog_type == BPF_PROG_TYPE_SYSCALL) {
 		EMIT(code, MOV_X(R9, R1));
 	} else {
-		EMIT(code,
-		     LD(W, R9, R1, xdp ? 0 : (int)offsetof(struct __sk_buff, data)),
+		EMIT(code, LD(W, R9, R1, xdp ? 0 : (int)offsetof(struct __sk_buff, data)),
 		     LD(W, R2, R1, xdp ? 4 : (int)offsetof(struct __sk_buff, data_end)),
 		     MOV_X(R3, R9), ALU64_K(ADD, R3, (int)sizeof(struct request)),
 		     J_X(JLE, R3, R2, 2), MOV_K(R0, 0), EXIT);
@@ -357,7 +370,8 @@ static void emit_prologue(struct code *code)
 unsigned program_ops(const struct target *t)
 {
 	const unsigned traits = t->type->traits;
-	const bool reads = !(t->flags & BPF_F_WRONLY_PROG), writes = !(t->flags & BPF_F_RDONLY_PROG);
+	const bool reads = !(t->flags & BPF_F_WRONLY_PROG),
+		   writes = !(t->flags & BPF_F_RDONLY_PROG);
 	const unsigned whole = t->has_lock ? 16 : 8;
 	unsigned ops = 0;
 
@@ -411,7 +425,7 @@ int program_load(const struct target *target, int map_fd)
 	static void (*const emit[NR_PROGRAM_OPS])(struct code *) = {
 		[DO_LOOKUP] = emit_lookup, [DO_UPDATE] = emit_update, [DO_DELETE] = emit_delete,
 		[DO_STORE] = emit_store,   [DO_ATOMIC] = emit_atomic, [DO_PERCPU] = emit_percpu,
-		[DO_PUSH] = emit_push,	   [DO_POP] = emit_take_pop,  [DO_PEEK] = emit_take_peek,
+		[DO_PUSH] = emit_push,     [DO_POP] = emit_take_pop,  [DO_PEEK] = emit_take_peek,
 		[DO_LOCKED] = emit_locked, [DO_INNER] = emit_inner};
 	static struct code code;
 	const unsigned ops = program_ops(target);

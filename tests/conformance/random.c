@@ -8,13 +8,13 @@
  * - the order of a hash. Walks are sorted. GET_NEXT_KEY answers "follows" if it gives what a walk
  *   gives next, or ENOENT at its end.
  * - how many elements one hash batch returns: whole buckets, as they happen to be filled. A batch
- *   goes on with its cursor to the end, with a larger buffer after ENOSPC, and all elements are shown
- *   sorted. For the same reason a batch that fails while it deletes is followed by an emptying.
+ *   goes on with its cursor to the end, with a larger buffer after ENOSPC, and all elements are
+ * shown sorted. For the same reason a batch that fails while it deletes is followed by an emptying.
  * - which elements a walk that a callback stops has met: only their number is shown.
  * - ids and descriptors: an inner map is shown by its number.
- * - the padding of a per-CPU value in a hash: where a program wrote a new element, the kernel leaves
- *   what the memory's former element had there. The table of cases has the padding.
- * Else everything is exact, LRU eviction included, as all happens on one CPU.
+ * - the padding of a per-CPU value in a hash: where a program wrote a new element, the kernel
+ * leaves what the memory's former element had there. The table of cases has the padding. Else
+ * everything is exact, LRU eviction included, as all happens on one CPU.
  */
 #include <fcntl.h>
 #include <linux/if_ether.h>
@@ -85,7 +85,8 @@ __attribute__((format(printf, 2, 3))) static void say(struct sequence *s, const 
 	va_list args;
 
 	va_start(args, format);
-	s->length += (size_t)vsnprintf(s->text + s->length, sizeof(s->text) - s->length, format, args);
+	s->length +=
+		(size_t)vsnprintf(s->text + s->length, sizeof(s->text) - s->length, format, args);
 	va_end(args);
 }
 
@@ -114,8 +115,10 @@ static const int *inner_choice(const struct sequence *s, unsigned number)
 	number %= 12;
 	if (number <= NR_INNER)
 		return &s->inner[number];
-	return number == 5 ? &negative : number == 6 ? &s->fds[OWN] : number == 7 ? &s->fds[PIPE]
-		: &s->inner[number % NR_INNER];
+	return number == 5   ? &negative
+	       : number == 6 ? &s->fds[OWN]
+	       : number == 7 ? &s->fds[PIPE]
+			     : &s->inner[number % NR_INNER];
 }
 
 static void make_value(const struct sequence *s, uint64_t seed, uint8_t *value)
@@ -153,7 +156,8 @@ static void *pointer_to(enum pointer how, void *buffer, size_t size)
 	case BAD:
 		return no_memory;
 	case CUT: /* the last byte is missing */
-		return memcpy(no_memory - (size - 1), buffer, size - 1) ? no_memory - (size - 1) : NULL;
+		return memcpy(no_memory - (size - 1), buffer, size - 1) ? no_memory - (size - 1)
+									: NULL;
 	default:
 		return buffer;
 	}
@@ -182,7 +186,8 @@ static unsigned walk_keys(const struct sequence *s, int fd, uint8_t *into)
 
 	if (map_next_key(fd, NULL, into))
 		return 0;
-	while (++count < BATCH_ROOM - 1 && !map_next_key(fd, into + (count - 1) * size, into + count * size))
+	while (++count < BATCH_ROOM - 1 &&
+	       !map_next_key(fd, into + (count - 1) * size, into + count * size))
 		;
 	return count;
 }
@@ -292,9 +297,11 @@ static void do_update(struct sequence *s, const struct op *op)
 	void *key = key_of(s, op), *value;
 
 	make_value(s, op->value, value_buffer);
-	say(s, " v%llu%s", (unsigned long long)(op->value % 4096), pointer_names[op->value_pointer]);
+	say(s, " v%llu%s", (unsigned long long)(op->value % 4096),
+	    pointer_names[op->value_pointer]);
 	value = pointer_to(op->value_pointer, value_buffer, size);
-	say(s, "%s", result_name(element_command(s, BPF_MAP_UPDATE_ELEM, op, key, value, op->flags)));
+	say(s, "%s",
+	    result_name(element_command(s, BPF_MAP_UPDATE_ELEM, op, key, value, op->flags)));
 }
 
 static void do_delete(struct sequence *s, const struct op *op)
@@ -302,8 +309,9 @@ static void do_delete(struct sequence *s, const struct op *op)
 	void *key = key_of(s, op);
 
 	/* A flag is a byte behind the command's last field. */
-	say(s, "%s", result_name(element_command(s, BPF_MAP_DELETE_ELEM, op, key, NULL,
-						 op->flags & BPF_F_LOCK)));
+	say(s, "%s",
+	    result_name(element_command(s, BPF_MAP_DELETE_ELEM, op, key, NULL,
+					op->flags & BPF_F_LOCK)));
 }
 
 /* What a walk says must come: the number of a key in it, or -ENOENT. */
@@ -314,7 +322,8 @@ static int successor(const struct sequence *s, const struct op *op, const uint8_
 	uint8_t key[DATA_MAX];
 
 	make_key(s, op->key, key);
-	while (op->key_pointer == GOOD && i < count && memcmp(walk + i * s->t.key_size, key, s->t.key_size))
+	while (op->key_pointer == GOOD && i < count &&
+	       memcmp(walk + i * s->t.key_size, key, s->t.key_size))
 		i++;
 	if (op->key_pointer == NOWHERE || i == count)
 		return count ? 0 : -ENOENT;
@@ -337,12 +346,15 @@ static void do_next_key(struct sequence *s, const struct op *op)
 	if (!is(s, HASHED) || (err && err != -ENOENT && err != -EFAULT))
 		say(s, "%s %s", result_name(err), bytes_text(value_buffer, size + GUARD));
 	else if (expected == -ENOENT || err)
-		say(s, "%s", err == expected ? "follows" :
-			op->value_pointer != GOOD && expected >= 0 && err == -EFAULT ? "follows" :
-			result_name(err));
+		say(s, "%s",
+		    err == expected ? "follows"
+		    : op->value_pointer != GOOD && expected >= 0 && err == -EFAULT
+			    ? "follows"
+			    : result_name(err));
 	else
-		say(s, "%s", memcmp(value_buffer, walk + (unsigned)expected * size, size) ?
-			"another key" : "follows");
+		say(s, "%s",
+		    memcmp(value_buffer, walk + (unsigned)expected * size, size) ? "another key"
+										 : "follows");
 }
 
 /* The batch commands */
@@ -413,7 +425,8 @@ static void collect(const struct sequence *s, struct collection *c, unsigned cou
 	}
 }
 
-static int read_all(const struct sequence *s, int command, const struct op *op, struct collection *c)
+static int read_all(const struct sequence *s, int command, const struct op *op,
+		    struct collection *c)
 {
 	uint8_t cursor[DATA_MAX];
 	unsigned room = op->count;
@@ -509,7 +522,8 @@ static void do_freeze(struct sequence *s, const struct op *op)
 {
 	union test_attr t = {.a = {.map_fd = (uint32_t)s->fds[op->where]}};
 
-	say(s, "%s: %s", where_names[op->where], result_name(bpf_sys(BPF_MAP_FREEZE, &t, ATTR_SIZE)));
+	say(s, "%s: %s", where_names[op->where],
+	    result_name(bpf_sys(BPF_MAP_FREEZE, &t, ATTR_SIZE)));
 }
 
 static void do_info(struct sequence *s, const struct op *op)
@@ -524,8 +538,8 @@ static void do_info(struct sequence *s, const struct op *op)
 	err = bpf_sys(BPF_OBJ_GET_INFO_BY_FD, &t, ATTR_SIZE);
 	info.id = t.a.info.info_len >= 8 && info.id; /* the first byte alone may be zero */
 	info.btf_id = t.a.info.info_len >= 68 && info.btf_id;
-	say(s, " len=%u%s: %s %u %s", op->count % 104, where_names[op->where % CLOSED], result_name(err),
-	    t.a.info.info_len, bytes_text(&info, 88));
+	say(s, " len=%u%s: %s %u %s", op->count % 104, where_names[op->where % CLOSED],
+	    result_name(err), t.a.info.info_len, bytes_text(&info, 88));
 }
 
 static void do_content(struct sequence *s, const struct op *op)
@@ -555,13 +569,14 @@ static void do_mmap(struct sequence *s, const struct op *op)
 /* From the program */
 
 static const char *const program_op_names[NR_PROGRAM_OPS] = {
-	"lookup", "update", "delete", "store", "atomic", "for_each", "lookup_percpu", "push", "pop",
-	"peek", "spin_lock", "inner"};
+	"lookup",        "update", "delete", "store", "atomic",    "for_each",
+	"lookup_percpu", "push",   "pop",    "peek",  "spin_lock", "inner"};
 
 static void do_program(struct sequence *s, const struct op *op)
 {
 	struct request r = {.ethernet = {[12] = 0x88, 0xb5}, /* for local experiments */
-			    .argument = op->argument, .flags = op->flags};
+			    .argument = op->argument,
+			    .flags = op->flags};
 	int err;
 
 	/* The op of the table, or the first one that the map has. */
@@ -634,7 +649,10 @@ static uint64_t pick_flags(struct sequence *s)
 
 	if (s->t.has_lock && n < 12)
 		return n < 8 ? BPF_F_LOCK : n - 4;
-	return n < 20 ? BPF_ANY : n < 25 ? BPF_NOEXIST : n < 30 ? BPF_EXIST : rare[below(s, LENGTH(rare))];
+	return n < 20   ? BPF_ANY
+	       : n < 25 ? BPF_NOEXIST
+	       : n < 30 ? BPF_EXIST
+			: rare[below(s, LENGTH(rare))];
 }
 
 static enum pointer pick_pointer(struct sequence *s, unsigned one_in, bool may_be_cut)
@@ -646,8 +664,8 @@ static struct op pick_op(struct sequence *s)
 {
 	struct op op = {.kind = pick_kind(s)};
 	void (*const run)(struct sequence *, const struct op *) = kinds[op.kind].run;
-	const bool is_batch = run == do_lookup_batch || run == do_take_batch || run == do_update_batch ||
-			      run == do_delete_batch;
+	const bool is_batch = run == do_lookup_batch || run == do_take_batch ||
+			      run == do_update_batch || run == do_delete_batch;
 	const bool plain_flags = run == do_lookup || run == do_take || is_batch;
 
 	op.where = once_in(s, 14) ? below(s, NR_WHERE) : OWN;
@@ -714,7 +732,8 @@ static void pick_target(struct sequence *s)
 
 	t->key_size = is(s, KEYLESS) ? 0 : is(s, INDEXED) ? 4 : pick_size(s, sizes, LENGTH(sizes));
 	t->value_size = is(s, OUTER) ? 4 : pick_size(s, sizes, LENGTH(sizes));
-	s->entries = once_in(s, 3) ? 1 + below(s, MAX_ENTRIES) : pick_size(s, entries, LENGTH(entries));
+	s->entries =
+		once_in(s, 3) ? 1 + below(s, MAX_ENTRIES) : pick_size(s, entries, LENGTH(entries));
 	pick_flags_of_map(s);
 	pick_lock(s);
 	t->prog_type = progs[below(s, 3)];
@@ -777,7 +796,8 @@ static void open_all(struct sequence *s)
 
 static void close_all(struct sequence *s)
 {
-	const int fds[] = {s->fds[OWN], s->fds[READ_ONLY], s->fds[WRITE_ONLY], s->fds[PIPE], s->prog};
+	const int fds[] = {s->fds[OWN], s->fds[READ_ONLY], s->fds[WRITE_ONLY], s->fds[PIPE],
+			   s->prog};
 
 	for (unsigned i = 0; i < LENGTH(fds); i++)
 		close(fds[i]);
@@ -828,8 +848,8 @@ static void final_state(struct sequence *s)
 static void run_sequence(struct sequence *s, const struct op *ops, unsigned count)
 {
 	open_all(s);
-	say(s, "%u MAP_CREATE %s key=%u value=%u entries=%u flags=%x%s%s%s: %s, program: %s", s->number,
-	    s->t.type->name, s->t.key_size, s->t.value_size, s->entries, s->t.flags,
+	say(s, "%u MAP_CREATE %s key=%u value=%u entries=%u flags=%x%s%s%s: %s, program: %s",
+	    s->number, s->t.type->name, s->t.key_size, s->t.value_size, s->entries, s->t.flags,
 	    s->t.has_lock ? " lock" : "", is(s, OUTER) ? " inner=" : "",
 	    is(s, OUTER) ? s->t.inner->name : "", result_name(s->fds[OWN] < 0 ? s->fds[OWN] : 0),
 	    result_name(s->prog < 0 ? s->prog : 0));
@@ -849,7 +869,8 @@ static void run_sequence(struct sequence *s, const struct op *ops, unsigned coun
 static void one_sequence(const struct random_options *o, unsigned number)
 {
 	static struct op ops[MAX_OPS];
-	struct sequence s = {.t.type = o->type, .number = number, .options = o, .digest = DIGEST_START};
+	struct sequence s = {
+		.t.type = o->type, .number = number, .options = o, .digest = DIGEST_START};
 	unsigned count;
 
 	s.state = mix64(o->seed * 1000003 + number) ^ mix64(o->type->id);

@@ -35,10 +35,19 @@ int btf_of_value(unsigned value_size)
 	static int fds[DATA_MAX / 4 + 1];
 	static const char strings[] = "\0int\0bpf_spin_lock\0v\0l\0d";
 	const uint32_t words[] = {
-		1, INFO(BTF_KIND_INT, 0), 4, 1 << 24 | 32,                      /* 1: int */
-		5, INFO(BTF_KIND_STRUCT, 1), 4, 1, 1, 0,                        /* 2: the lock */
-		0, INFO(BTF_KIND_ARRAY, 0), 0, 1, 1, value_size / 4 - 1,        /* 3: int[] */
-		19, INFO(BTF_KIND_STRUCT, 2), value_size, 21, 2, 0, 23, 3, 32,  /* 4: struct v */
+		1,          INFO(BTF_KIND_INT, 0),
+		4,          1 << 24 | 32, /* 1: int */
+		5,          INFO(BTF_KIND_STRUCT, 1),
+		4,          1,
+		1,          0, /* 2: the lock */
+		0,          INFO(BTF_KIND_ARRAY, 0),
+		0,          1,
+		1,          value_size / 4 - 1, /* 3: int[] */
+		19,         INFO(BTF_KIND_STRUCT, 2),
+		value_size, 21,
+		2,          0,
+		23,         3,
+		32, /* 4: struct v */
 	};
 	int *fd = &fds[value_size / 4];
 
@@ -52,9 +61,9 @@ int btf_of_functions(void)
 	static int fd;
 	static const char strings[] = "\0int\0f";
 	static const uint32_t words[] = {
-		1, INFO(BTF_KIND_INT, 0), 4, 1 << 24 | 32, /* 1: int */
-		0, INFO(BTF_KIND_FUNC_PROTO, 0), 1,        /* 2: int (*)() */
-		5, INFO(BTF_KIND_FUNC, 0), 2,              /* 3: f */
+		1, INFO(BTF_KIND_INT, 0),        4, 1 << 24 | 32, /* 1: int */
+		0, INFO(BTF_KIND_FUNC_PROTO, 0), 1,               /* 2: int (*)() */
+		5, INFO(BTF_KIND_FUNC, 0),       2,               /* 3: f */
 	};
 
 	if (!fd)
