@@ -40,14 +40,15 @@ bool vm_loaded_are_trusted(void)
 	return trust_loaded;
 }
 
-static const struct engine *engine_of(const struct prog *prog)
+/* A trusted program that has no code (executable memory may be forbidden) is interpreted. */
+static const struct engine *engine_of(struct prog *prog)
 {
-	if (chosen)
+	if (unlikely(chosen))
 		return chosen;
-	return prog->checked.trusted && jit_backend() ? &jit_engine : &interp_engine;
+	return prog->checked.trusted && jit_code_of(prog) ? &jit_engine : &interp_engine;
 }
 
-bool vm_runs_jited(const struct prog *prog)
+bool vm_runs_jited(struct prog *prog)
 {
 	return engine_of(prog) != &interp_engine;
 }

@@ -453,9 +453,12 @@ static struct jit_code *compile(const struct prog *prog)
 	return NULL;
 }
 
+/* Stands for the code of a program that has none, so that it is not tried again. */
+static struct jit_code no_code;
+
 void jit_code_free(struct jit_code *code)
 {
-	if (!code)
+	if (!code || code == &no_code)
 		return;
 	sys_munmap(code->base, code->size);
 	memory_free(code);
@@ -465,14 +468,15 @@ const struct jit_code *jit_code_of(struct prog *prog)
 {
 	struct jit_code *code = load_acquire(&prog->jit), *none = NULL; /* released below */
 
-	if (likely(code) || !backend)
-		return code;
-	code = compile(prog);
-	if (code && !atomic_cas(&prog->jit, &none, code)) {
-		jit_code_free(code); /* another thread was first */
-		code = none;
+	if (unlikely(!code)) {
+		code = backend ? compile(prog) : NULL;
+		code = code ? code : &no_code;
+		if (!atomic_cas(&prog->jit, &none, code)) {
+			jit_code_free(code); /* another thread was first */
+			code = none;
+		}
 	}
-	return code;
+	return likely(code != &no_code) ? code : NULL;
 }
 
 /* Running */

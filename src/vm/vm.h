@@ -95,7 +95,7 @@ must_check int vm_callback(struct vm_run *run, u32 insn, const u64 arguments[4],
  */
 bool vm_choose_engine(const char *name);
 /* The program runs as machine code when it runs here. */
-bool vm_runs_jited(const struct prog *prog);
+bool vm_runs_jited(struct prog *prog);
 /* Programs loaded by this process from now on are trusted: their loader vouches for them. */
 void vm_trust_loaded(bool trust);
 bool vm_loaded_are_trusted(void);

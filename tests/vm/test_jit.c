@@ -123,7 +123,8 @@ static void packet_moved(struct vm_run *run)
 
 static void prepare(struct prog *prog, struct program *program)
 {
-	*prog = (struct prog){.type = prog_type_of(BPF_PROG_TYPE_SOCKET_FILTER),
+	*prog = (struct prog){.checked.trusted = true,
+			      .type = prog_type_of(BPF_PROG_TYPE_SOCKET_FILTER),
 			      .code = program->insns,
 			      .insn_cnt = program->count,
 			      .maps = {&maps[0], &maps[1], &maps[2]},
@@ -775,6 +776,19 @@ static void every_instruction_is_translated(void **unused)
 	assert_true(translated > 150);
 }
 
+/* What has no translation: an error of the JIT, and for the interpreter what it would be anyway. */
+static void without_code_it_is_interpreted(void **unused)
+{
+	static struct program p = PROGRAM(MOV_K(R0, 7), J_K(JEQ, R0, 7, 1), CALL(9999), EXIT);
+	struct vm_fault fault;
+	u64 result;
+
+	(void)unused;
+	expect_fault(&p, "cannot be translated", 0);
+	assert_int_equal(run_in(NULL, &p, &fault, &result), 0);
+	assert_int_equal(result, 7);
+}
+
 static void code_is_not_writable(void **unused)
 {
 	static struct program p = PROGRAM(MOV_K(R0, 7), EXIT);
@@ -806,6 +820,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_instruction_is_translated),
+		cmocka_unit_test(without_code_it_is_interpreted),
 		cmocka_unit_test(code_is_not_writable),
 		cmocka_unit_test(jumps_of_any_length),
 		cmocka_unit_test(endless_programs_end),
