@@ -113,7 +113,7 @@ static const struct argp argp = {
 
 static bool is_chosen(const struct options *o, const struct bench *bench)
 {
-	if (bench->threads == ALL_CPUS && bench->program == NULL && threads_of(bench) <= 2)
+	if (bench->threads == ALL_CPUS && threads_of(bench) <= 2)
 		return false; /* there is a row for two threads */
 	return !o->filter || !fnmatch(o->filter, bench->name, 0);
 }

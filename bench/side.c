@@ -29,7 +29,7 @@ static const struct {
 	[SIDE_KERNEL] = {"kernel", false},
 	[SIDE_USERBPF] = {"userbpf", true},
 	[SIDE_INTERP] = {"interpreter", true},
-	[SIDE_HANDLE] = {"handle", false},
+	[SIDE_HANDLE] = {"handle", true},
 	[SIDE_CK] = {"ck_ht", false},
 	[SIDE_LFHT] = {"lfht", false},
 	[SIDE_FLOOR] = {"floor", false},
@@ -101,7 +101,7 @@ static void become_worker(enum side side)
 		args[n++] = (char *)launcher();
 		args[n++] = "run";
 		args[n++] = "--private";
-		if (has_engines()) {
+		if (side != SIDE_HANDLE && has_engines()) {
 			args[n++] = "--engine";
 			args[n++] = side == SIDE_INTERP ? "interp" : "jit";
 		}
