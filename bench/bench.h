@@ -85,12 +85,14 @@ void worker_serve(enum side side, int in, int out);
 
 /* For kinds. */
 void bench_reason(const char *text);
-double now_ns(void);
+/* What this thread has had of its CPU: what other processes take meanwhile does not count. */
+double cpu_ns(void);
 void pin_to_cpu(unsigned nr);
 unsigned threads_of(const struct bench *bench);
 /*
  * Runs loop(state, thread, count) on so many threads at once, each on a CPU of its own as far as
- * they go. What it took, from the first to the last.
+ * they go. What it took: of one thread its CPU time, of several the time by the clock from the first
+ * to the last, since waiting for one another is part of it.
  */
 int bench_on_threads(unsigned threads, int (*loop)(void *state, unsigned thread, __u64 count),
 		     void *state, __u64 count, double *ns);

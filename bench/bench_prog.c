@@ -207,10 +207,10 @@ static int timed_run(struct program_state *s, int program, __u32 repeat, double 
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = s->packet,
 		    .data_size_in = sizeof(s->packet), .repeat = (int)repeat);
-	const double from = now_ns();
+	const double from = cpu_ns();
 	int err = bpf_prog_test_run_opts(program, &opts);
 
-	*ns = now_ns() - from;
+	*ns = cpu_ns() - from;
 	return err;
 }
 
