@@ -53,11 +53,22 @@ static inline bool on_own_stack(u64 user, size_t len)
 
 INLINE int copy_slowly(u64 user, void *ours, size_t len, bool write);
 
+/* Keys and values mostly have one of two sizes, for which a call would cost more than the copy. */
+static inline void copy(void *dst, const void *src, size_t len)
+{
+	if (len == 8)
+		memcpy(dst, src, 8);
+	else if (len == 4)
+		memcpy(dst, src, 4);
+	else
+		memcpy(dst, src, len);
+}
+
 int user_read(void *dst, u64 user, size_t len)
 {
 	if (!on_own_stack(user, len))
 		return copy_slowly(user, dst, len, false);
-	memcpy(dst, U64_PTR(user), len);
+	copy(dst, U64_PTR(user), len);
 	return 0;
 }
 
@@ -65,7 +76,7 @@ int user_write(u64 user, const void *src, size_t len)
 {
 	if (!on_own_stack(user, len))
 		return copy_slowly(user, (void *)(uintptr_t)src, len, true);
-	memcpy(U64_PTR(user), src, len);
+	copy(U64_PTR(user), src, len);
 	return 0;
 }
 
