@@ -4,8 +4,9 @@
  * in which the kernel walks a program: fall through first, branches later.
  *
  * Values are not followed along paths. Only until the first condition or call, where there is but
- * one path, does the walk know which registers have been written; and within straight-line code
- * it knows what some of them hold.
+ * one path, does the walk know which registers have been written; known.c tells what some of them
+ * hold within straight-line code. What a branch on a constant skips is not looked at: libbpf leaves
+ * calls and accesses there that this kernel does not have.
  */
 #include "base/memory.h"
 #include "verifier/internal.h"
@@ -14,26 +15,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "verifier/known.h"
 #include "vm/helper.h"
 #include "vm/insn.h"
 
-#define NR_REGS 11
-#define FP 10
 #define ALL_WRITTEN ((1u << NR_REGS) - 1)
-
-/* What a register holds, as far as straight-line code tells. */
-struct known {
-	enum { UNKNOWN, SCALAR, CTX, FRAME, MAP } kind;
-	s32 off;               /* FRAME: from the frame pointer */
-	const struct map *map; /* MAP */
-};
-
-static const char *const kind_names[] = {
-	[SCALAR] = "scalar", [CTX] = "ctx", [FRAME] = "fp", [MAP] = "map_ptr"};
 
 struct walk {
 	struct verifier *v;
 	u8 *seen;
+	u8 *joins; /* is the target of a jump */
 	u32 *todo; /* instructions to go on with, last first */
 	u32 nr_todo;
 	u32 pc;
@@ -78,7 +69,6 @@ static int check_write(struct walk *w, u32 reg)
 		return -EACCES;
 	}
 	w->written |= 1u << reg;
-	w->regs[reg].kind = UNKNOWN;
 	return 0;
 }
 
@@ -89,18 +79,11 @@ static int check_reads(struct walk *w, u32 first, u32 second)
 	return err ? err : check_read(w, second);
 }
 
-static void forget(struct walk *w, u32 from, u32 to)
-{
-	for (u32 reg = from; reg <= to; reg++)
-		w->regs[reg].kind = UNKNOWN;
-}
-
 /* What calls and packet loads leave behind. */
 static void clobber(struct walk *w)
 {
 	if (w->straight)
 		w->written &= ~0x3eu;
-	forget(w, 0, 5);
 }
 
 /* An access through the frame pointer itself; other pointers are checked when the program runs. */
@@ -173,32 +156,18 @@ static int check_mov(struct walk *w, const struct bpf_insn *insn, bool known)
 		return reserved_fields(w, "BPF_MOV");
 	if (from_reg)
 		err = check_read(w, insn->src_reg);
-	if (!err)
-		err = check_write(w, insn->dst_reg);
-	if (!err && !from_reg)
-		w->regs[insn->dst_reg].kind = SCALAR;
-	else if (!err && insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !insn->off)
-		w->regs[insn->dst_reg] = w->regs[insn->src_reg];
-	return err;
+	return err ? err : check_write(w, insn->dst_reg);
 }
 
-/* Adding a number leaves a frame pointer one, and is not for maps. */
 static int check_pointer_offset(struct walk *w, const struct bpf_insn *insn)
 {
-	struct known before = w->regs[insn->dst_reg];
-	bool add = insn->code == (BPF_ALU64 | BPF_ADD | BPF_K);
-	int err;
+	bool constant = insn->code == (BPF_ALU64 | BPF_ADD | BPF_K) ||
+			insn->code == (BPF_ALU64 | BPF_SUB | BPF_K);
 
-	if (before.kind == MAP && insn->imm) {
-		verbose(w->v, "R%u pointer arithmetic on map_ptr prohibited\n", insn->dst_reg);
-		return -EACCES;
-	}
-	err = check_write(w, insn->dst_reg);
-	if (!err && add && (before.kind == MAP || before.kind == FRAME)) {
-		w->regs[insn->dst_reg] = before;
-		w->regs[insn->dst_reg].off = (s32)((u32)before.off + (u32)insn->imm);
-	}
-	return err;
+	if (!constant || w->regs[insn->dst_reg].kind != MAP || !insn->imm)
+		return 0;
+	verbose(w->v, "R%u pointer arithmetic on map_ptr prohibited\n", insn->dst_reg);
+	return -EACCES;
 }
 
 static int check_constant_operand(struct walk *w, const struct bpf_insn *insn)
@@ -241,9 +210,8 @@ static int check_alu(struct walk *w, const struct bpf_insn *insn)
 		err = check_read(w, insn->dst_reg);
 	if (!err && !from_reg)
 		err = check_constant_operand(w, insn);
-	if (!err && BPF_CLASS(insn->code) == BPF_ALU64 && !from_reg &&
-	    (op == BPF_ADD || op == BPF_SUB))
-		return check_pointer_offset(w, insn);
+	if (!err)
+		err = check_pointer_offset(w, insn);
 	return err ? err : check_write(w, insn->dst_reg);
 }
 
@@ -310,7 +278,6 @@ static int check_exit(struct walk *w, const struct bpf_insn *insn)
 
 static int check_ld_imm64(struct walk *w, const struct bpf_insn *insn)
 {
-	const struct verify_result *result = w->v->result;
 	int err;
 
 	if (insn->off)
@@ -322,11 +289,6 @@ static int check_ld_imm64(struct walk *w, const struct bpf_insn *insn)
 		verbose(w->v, "missing btf func_info\n");
 		return -EINVAL;
 	}
-	if (insn->src_reg != BPF_PSEUDO_MAP_FD)
-		return 0;
-	for (u32 i = 0; i < result->nr_maps; i++)
-		if (result->maps[i]->object.id == (u32)insn->imm)
-			w->regs[insn->dst_reg] = (struct known){MAP, 0, result->maps[i]};
 	return 0;
 }
 
@@ -387,12 +349,12 @@ static int check_memory_argument(struct walk *w, s32 id, u32 reg, u32 size, cons
 {
 	const struct known *known = &w->regs[reg];
 
-	if (known->kind != UNKNOWN && known->kind != FRAME)
+	if (known->kind == SCALAR || known->kind == CTX || known->kind == MAP)
 		return refuse_call(w, id, -EACCES,
 				   "R%u type=%s expected=fp, pkt, pkt_meta, map_key, map_value, "
 				   "mem, ringbuf_mem, buf, trusted_ptr_",
-				   reg, kind_names[known->kind]);
-	if (known->kind == UNKNOWN || (known->off >= -PROG_STACK_BYTES &&
+				   reg, known_name(known));
+	if (known->kind != FRAME || (known->off >= -PROG_STACK_BYTES &&
 				       (s64)known->off + size <= 0))
 		return 0;
 	return refuse_call(w, id,
@@ -413,7 +375,7 @@ static int check_argument(struct walk *w, const struct helper *helper, s32 id, u
 		if (w->regs[reg].kind == UNKNOWN || w->regs[reg].kind == MAP)
 			return 0;
 		return refuse_call(w, id, -EACCES, "R%u type=%s expected=map_ptr", reg,
-				   kind_names[w->regs[reg].kind]);
+				   known_name(&w->regs[reg]));
 	case ARG_MAP_KEY:
 		err = check_memory_argument(w, id, reg, map ? map->key_size : 0, "read from");
 		if (!err && map && !map->key_size)
@@ -498,7 +460,7 @@ static void leave_straight_line(struct walk *w)
 	w->straight = false;
 	w->locked = false;
 	w->written = ALL_WRITTEN;
-	forget(w, 0, FP - 1);
+	known_forget(w->regs, 0, FP - 1);
 }
 
 static int check_call(struct walk *w, const struct bpf_insn *insn, s64 *next)
@@ -516,7 +478,7 @@ static int check_call(struct walk *w, const struct bpf_insn *insn, s64 *next)
 	*next = (s64)w->pc + 1 + insn->imm;
 	if (w->straight)
 		w->written = (w->written & 0x3e) | 1u << FP;
-	forget(w, 0, FP - 1);
+	known_forget(w->regs, 0, FP - 1);
 	return 0;
 }
 
@@ -524,7 +486,7 @@ static int check_ja(struct walk *w, const struct bpf_insn *insn, u32 target)
 {
 	if (insn_find(insn) == INSN_NONE)
 		return reserved_fields(w, "BPF_JA");
-	forget(w, 0, FP - 1);
+	known_forget(w->regs, 0, FP - 1);
 	if (!w->straight || !w->seen[target])
 		return 0;
 	verbose(w->v, "infinite loop detected at insn %u\n", target);
@@ -534,6 +496,7 @@ static int check_ja(struct walk *w, const struct bpf_insn *insn, u32 target)
 /* *next is the following instruction; set to the one to go on with, or -1 at the end of a path. */
 static int check_flow(struct walk *w, const struct bpf_insn *insn, s64 *next)
 {
+	bool holds;
 	int err;
 
 	switch (BPF_OP(insn->code)) {
@@ -547,6 +510,11 @@ static int check_flow(struct walk *w, const struct bpf_insn *insn, s64 *next)
 		return check_ja(w, insn, (u32)*next);
 	}
 	err = check_condition(w, insn);
+	if (!err && known_condition(w->regs, insn, &holds)) {
+		if (holds)
+			*next = insn_jump_target(insn, w->pc);
+		return 0;
+	}
 	leave_straight_line(w);
 	go_on_at(w, (u32)insn_jump_target(insn, w->pc));
 	return err;
@@ -586,21 +554,41 @@ static int check_insn(struct walk *w, const struct bpf_insn *insn, s64 *next)
 	return check_flow(w, insn, next);
 }
 
+static bool goes_on(const struct bpf_insn *insn)
+{
+	u8 class = BPF_CLASS(insn->code);
+
+	return (class != BPF_JMP && class != BPF_JMP32) ||
+	       (insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg);
+}
+
 static int walk_path(struct walk *w, s64 pc)
 {
 	while (pc >= 0 && !w->seen[pc]) {
+		const struct bpf_insn *insn = &w->v->insns[pc];
 		s64 next = pc + 1;
 		int err;
 
 		w->seen[pc] = 1;
 		w->pc = (u32)pc;
 		w->v->result->verified_insns++;
-		err = check_insn(w, &w->v->insns[pc], &next);
+		if (w->joins[pc])
+			known_join(w->regs);
+		err = check_insn(w, insn, &next);
 		if (err)
 			return err;
+		if (goes_on(insn))
+			known_step(w->regs, insn, w->v->result);
 		pc = next;
 	}
 	return 0;
+}
+
+static void find_joins(struct walk *w)
+{
+	for (u32 pc = 0; pc < w->v->insn_cnt; pc++)
+		if (insn_is_jump(&w->v->insns[pc]))
+			w->joins[insn_jump_target(&w->v->insns[pc], pc)] = 1;
 }
 
 int check_instructions(struct verifier *v)
@@ -609,6 +597,7 @@ int check_instructions(struct verifier *v)
 	struct walk w = {
 		.v = v,
 		.seen = memory_zalloc(v->insn_cnt, 1),
+		.joins = memory_zalloc(v->insn_cnt, 1),
 		.todo = memory_alloc(v->insn_cnt * sizeof(u32)),
 		.straight = true,
 		.written = 1u << 1 | 1u << FP,
@@ -616,7 +605,8 @@ int check_instructions(struct verifier *v)
 	};
 	int err = -ENOMEM;
 
-	if (w.seen && w.todo) {
+	if (w.seen && w.joins && w.todo) {
+		find_joins(&w);
 		err = walk_path(&w, 0);
 		while (!err && w.nr_todo) {
 			leave_straight_line(&w);
@@ -624,6 +614,7 @@ int check_instructions(struct verifier *v)
 		}
 	}
 	memory_free(w.todo);
+	memory_free(w.joins);
 	memory_free(w.seen);
 	return err;
 }

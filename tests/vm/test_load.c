@@ -13,8 +13,8 @@
 
 /* Immediates that stand for descriptors. */
 enum {
-	ARRAY = -1000, ARRAY2, HASH, PERCPU_HASH, READ_ONLY, QUEUE, PIPE, PROG, CLOSED,
-	NR_HANDLES = 9,
+	ARRAY = -1000, ARRAY2, HASH, PERCPU_HASH, READ_ONLY, QUEUE, FROZEN, PIPE, PROG, CLOSED,
+	NR_HANDLES = 10,
 };
 
 static int handles[NR_HANDLES];
@@ -43,6 +43,9 @@ struct load_case {
 #define KEY ST_K(DW, R10, -8, 0), MOV_X(R2, R10), ALU64_K(ADD, R2, -8)
 #define MAP(dst, handle) LD64_RAW(dst, BPF_PSEUDO_MAP_FD, handle, 0)
 #define VALUE(dst, handle, off) LD64_RAW(dst, BPF_PSEUDO_MAP_VALUE, handle, off)
+/* Is skipped if R1 is number. */
+#define UNLESS(number, ...) J_K(JEQ, R1, number, 1), __VA_ARGS__, RETURN_0
+#define UNKNOWN_CALL CALL(195896080)
 #define MEMORY "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_\n"
 #define BAD_MAP "is not pointing to valid bpf_map"
 
@@ -179,6 +182,32 @@ static const struct load_case cases[] = {
 	{"one frame of 513", EACCES, "invalid write to stack R10 off=-513 size=1",
 	 BODY(ST_K(B, R10, -513, 0), RETURN_0)},
 	{"R0 not set", EACCES, "R0 !read_ok", BODY(EXIT)},
+
+	/* What a constant condition skips */
+	{"skipped call", 0, "processed 4 insns", BODY(MOV_K(R1, 7), UNLESS(7, UNKNOWN_CALL))},
+	{"call that is not skipped", EINVAL, "call unknown#195896080",
+	 BODY(MOV_K(R1, 7), UNLESS(6, UNKNOWN_CALL))},
+	{"branch never taken", 0, "processed 4 insns",
+	 BODY(MOV_K(R1, 7), J_K(JEQ, R1, 6, 2), RETURN_0, UNKNOWN_CALL, RETURN_0)},
+	{"constant of 64 bits", 0, "processed 5 insns",
+	 BODY(LD64(R1, 0x700000000), LD64(R2, 0x700000000), J_X(JEQ, R1, R2, 1), UNKNOWN_CALL,
+	      RETURN_0)},
+	{"constant in a frozen map", 0, "processed 5 insns",
+	 BODY(VALUE(R1, FROZEN, 2), LD(H, R1, R1, 0), UNLESS(0x7654, UNKNOWN_CALL))},
+	{"constant in a frozen map, with offsets", 0, "processed 6 insns",
+	 BODY(VALUE(R1, FROZEN, 2), ALU64_K(ADD, R1, 1), LD(W, R1, R1, 1),
+	      J32_K(JEQ, R1, (int)0xfedcba98, 1), UNKNOWN_CALL, RETURN_0)},
+	{"value that may change", EINVAL, "call unknown#195896080",
+	 BODY(VALUE(R1, ARRAY, 0), LD(W, R1, R1, 0), UNLESS(0, UNKNOWN_CALL))},
+	{"constant on one path of two", EINVAL, "call unknown#195896080",
+	 BODY(LD(W, R2, R1, 0), MOV_K(R1, 7), J_K(JEQ, R2, 0, 1), MOV_K(R1, 6),
+	      UNLESS(6, UNKNOWN_CALL))},
+	{"counter of a loop", EINVAL, "call unknown#195896080",
+	 BODY(MOV_K(R1, 0), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 3, -2), UNKNOWN_CALL, RETURN_0)},
+	{"constant before a call", EINVAL, "call unknown#195896080",
+	 BODY(MOV_K(R6, 7), CALL(BPF_FUNC_get_prandom_u32), MOV_X(R1, R0), UNLESS(7, UNKNOWN_CALL))},
+	{"constant kept over a call", 0, "processed 6 insns",
+	 BODY(MOV_K(R6, 7), CALL(BPF_FUNC_get_prandom_u32), MOV_X(R1, R6), UNLESS(7, UNKNOWN_CALL))},
 
 	/* Helpers */
 	{"map_lookup_elem", 0, "processed",
@@ -390,6 +419,70 @@ static void long_program(void **state)
 	free(insns);
 }
 
+static const uint64_t numbers[] = {0, 1, 7, 31, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000001,
+				   1ull << 63, UINT64_MAX};
+
+#define NR_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+
+/* The code of a condition on a and b, and whether it holds. */
+static bool condition(unsigned op, bool wide, uint64_t a, uint64_t b, uint8_t *code)
+{
+	static const uint8_t codes[] = {0x15, 0x25, 0x35, 0x45, 0x55, 0x65, 0x75, 0xa5, 0xb5, 0xc5, 0xd5};
+	int64_t sa = wide ? (int64_t)a : (int32_t)a, sb = wide ? (int64_t)b : (int32_t)b;
+
+	a = wide ? a : (uint32_t)a;
+	b = wide ? b : (uint32_t)b;
+	*code = (uint8_t)((codes[op] | 8) + !wide);
+	return (bool[]){a == b, a > b,  a >= b, (a & b) != 0, a != b, sa > sb,
+			sa >= sb, a < b, a <= b, sa < sb, sa <= sb}[op];
+}
+
+/* What a condition that holds skips is not looked at; without a jump it is. */
+static void constant_conditions(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2 * 11 * NR_NUMBERS * NR_NUMBERS; i++) {
+		uint64_t a = numbers[i / 22 % NR_NUMBERS], b = numbers[i / 22 / NR_NUMBERS];
+		struct bpf_insn insns[] = {LD64(R1, a), LD64(R2, b), J_X(JEQ, R1, R2, 1), UNKNOWN_CALL,
+					   RETURN_0};
+		union test_attr t = {.bytes = {0}};
+		bool holds = condition(i / 2 % 11, i % 2, a, b, &insns[4].code);
+
+		expect(load(&t, insns, 8), holds ? 0 : EINVAL, holds ? "processed 5" : "unknown#");
+	}
+}
+
+/* The code of an operation, and its result. */
+static uint64_t operation(unsigned op, bool wide, uint64_t a, uint64_t b, uint8_t *code)
+{
+	static const uint8_t codes[] = {0x0f, 0x1f, 0x4f, 0x5f, 0x6f, 0x7f, 0xaf, 0xbf, 0xcf};
+	unsigned shift = b & (wide ? 63 : 31);
+	uint64_t result = (uint64_t[]){a + b, a - b, a | b, a & b, a << shift,
+				       (wide ? a : (uint32_t)a) >> shift, a ^ b, b,
+				       (uint64_t)((wide ? (int64_t)a : (int32_t)a) >> shift)}[op];
+
+	*code = (uint8_t)(codes[op] - (wide ? 0 : 3));
+	return wide ? result : (uint32_t)result;
+}
+
+static void constant_operations(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2 * 9 * NR_NUMBERS * NR_NUMBERS; i++) {
+		uint64_t a = numbers[i / 18 % NR_NUMBERS], b = numbers[i / 18 / NR_NUMBERS];
+		uint8_t code;
+		uint64_t result = operation(i / 2 % 9, i % 2, a, b, &code);
+		struct bpf_insn insns[] = {LD64(R1, a), LD64(R2, b), LD64(R3, result),
+					   RAW(code, R1, R2, 0, 0), J_X(JEQ, R1, R3, 1),
+					   UNKNOWN_CALL, RETURN_0};
+		union test_attr t = {.bytes = {0}};
+		bool shift = i / 2 % 9 == 4 || i / 2 % 9 == 5 || i / 2 % 9 == 8;
+
+		if (!shift || b < (i % 2 ? 64 : 32))
+			expect(load(&t, insns, 11), 0, "processed 7 insns");
+	}
+}
+
 static uint32_t random_below(uint32_t limit)
 {
 	static uint64_t state = 7;
@@ -498,6 +591,7 @@ static void make_handles(void)
 {
 	struct bpf_insn insns[] = {RETURN_0};
 	union test_attr t = {.bytes = {0}};
+	const uint32_t first = 0;
 	int pipes[2];
 
 	if (pipe(pipes))
@@ -508,6 +602,9 @@ static void make_handles(void)
 	handles[PERCPU_HASH - ARRAY] = map_create(BPF_MAP_TYPE_PERCPU_HASH, 4, 8, 4, 0);
 	handles[READ_ONLY - ARRAY] = map_create(BPF_MAP_TYPE_HASH, 4, 8, 4, BPF_F_RDONLY_PROG);
 	handles[QUEUE - ARRAY] = map_create(BPF_MAP_TYPE_QUEUE, 0, 8, 4, 0);
+	handles[FROZEN - ARRAY] = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1, BPF_F_RDONLY_PROG);
+	map_update(handles[FROZEN - ARRAY], &first, &(uint64_t){0xfedcba9876543210}, 0);
+	map_elem(BPF_MAP_FREEZE, handles[FROZEN - ARRAY], NULL, NULL, 0);
 	handles[PIPE - ARRAY] = pipes[0];
 	handles[PROG - ARRAY] = load(&t, insns, 2);
 	handles[CLOSED - ARRAY] = 999;
@@ -517,10 +614,12 @@ static void make_handles(void)
 
 int main(void)
 {
-	static struct CMUnitTest tests[NR_CASES + 5] = {
+	static struct CMUnitTest tests[NR_CASES + 7] = {
 		cmocka_unit_test(too_many_maps),
 		cmocka_unit_test(too_many_subprograms),
 		cmocka_unit_test(long_program),
+		cmocka_unit_test(constant_conditions),
+		cmocka_unit_test(constant_operations),
 		cmocka_unit_test(references_by_id),
 		cmocka_unit_test(random_programs),
 	};
@@ -528,8 +627,8 @@ int main(void)
 	require_bpf();
 	make_handles();
 	for (unsigned i = 0; i < NR_CASES; i++)
-		tests[5 + i] = (struct CMUnitTest){cases[i].name, run_case, NULL, NULL,
+		tests[7 + i] = (struct CMUnitTest){cases[i].name, run_case, NULL, NULL,
 						   (void *)&cases[i]};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return _cmocka_run_group_tests("load", tests, NR_CASES + 5, NULL, NULL);
+	return _cmocka_run_group_tests("load", tests, NR_CASES + 7, NULL, NULL);
 }
