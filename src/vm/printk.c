@@ -40,7 +40,7 @@ struct spec {
 
 struct out {
 	char *text;
-	size_t size, len;
+	size_t size, len; /* a NUL has room behind size */
 };
 
 static void put(struct out *out, const char *text, size_t len)
@@ -118,12 +118,13 @@ static const char *parse_spec(const char *p, struct spec *spec)
 /* By snprintf, with the flags and the width of the specifier in front of letters. */
 #define PUT_PADDED(out, spec, letters, value)                                                      \
 	do {                                                                                       \
-		char padded[TEXT_MAX];                                                             \
+		size_t room = (out)->len < (out)->size ? (out)->size - (out)->len + 1 : 0;         \
 		int padded_len;                                                                    \
                                                                                                    \
 		strcat((spec)->text, letters);                                                     \
-		padded_len = snprintf(padded, sizeof(padded), (spec)->text, value);                \
-		put(out, padded, MIN((size_t)MAX(padded_len, 0), sizeof(padded) - 1));             \
+		padded_len = snprintf(room ? (out)->text + (out)->len : NULL, room, (spec)->text,  \
+				      value);                                                      \
+		(out)->len += (size_t)MAX(padded_len, 0);                                          \
 	} while (0)
 
 static void put_number(struct out *out, struct spec *spec, u64 value)

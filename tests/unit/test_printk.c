@@ -69,6 +69,23 @@ static bool is_as_expected(const struct printk_case *c)
 	return false;
 }
 
+/* The length is that of the whole text, however wide; what has room is there. */
+static void wide_fields(void **state)
+{
+	static const char format[] = "%4d|%0900000X";
+	const uint64_t args[] = {5, 0xabc};
+	char out[12];
+
+	(void)state;
+	memset(out, 'x', sizeof(out));
+	assert_int_equal(printk_format(out, 10, format, sizeof(format), args, 2), 900005);
+	assert_string_equal(out, "   5|0000");
+	assert_int_equal(out[10], 'x');
+	assert_int_equal(printk_format(out, 5, format, sizeof(format), args, 2), 900005);
+	assert_string_equal(out, "   5");
+	assert_int_equal(printk_format(NULL, 0, format, sizeof(format), args, 2), 900005);
+}
+
 static void formats(void **state)
 {
 	unsigned wrong = 0;
@@ -136,6 +153,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(formats),
+		cmocka_unit_test(wide_fields),
 		cmocka_unit_test(format_must_end),
 		cmocka_unit_test(small_buffers_are_cut_and_ended),
 		cmocka_unit_test(nothing_is_too_long),
