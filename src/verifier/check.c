@@ -14,10 +14,12 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "verifier/known.h"
 #include "vm/helper.h"
 #include "vm/insn.h"
+#include "vm/printk.h"
 
 #define ALL_WRITTEN ((1u << NR_REGS) - 1)
 
@@ -362,6 +364,38 @@ static int check_memory_argument(struct walk *w, s32 id, u32 reg, u32 size, cons
 			   "invalid %s stack R%u off=%d size=%u", direction, reg, known->off, size);
 }
 
+static int check_string_argument(struct walk *w, s32 id, u32 reg)
+{
+	const struct known *known = &w->regs[reg];
+	const char *text;
+	u32 room;
+
+	if (known->kind == UNKNOWN)
+		return 0;
+	if (known->kind != VALUE)
+		return refuse_call(w, id, -EACCES, "R%u type=%s expected=map_value", reg,
+				   known_name(known));
+	if (!known_is_constant(known))
+		return refuse_call(w, id, -EACCES, "R%u does not point to a readonly map'", reg);
+	if (known_constant(known, &text, &room) && !memchr(text, 0, room))
+		return refuse_call(w, id, -EINVAL, "string is not zero-terminated");
+	return 0;
+}
+
+static int check_format(struct walk *w, s32 id)
+{
+	const struct known *size = &w->regs[5];
+	const u64 none[PRINTK_ARGS_MAX] = {0};
+	const char *text;
+	u32 room;
+
+	if (!size->exact || size->number > sizeof(none) ||
+	    !known_constant(&w->regs[3], &text, &room) ||
+	    printk_format(NULL, 0, text, room, none, (u32)size->number / sizeof(u64)) >= 0)
+		return 0;
+	return refuse_call(w, id, -EINVAL, "Invalid format string");
+}
+
 /* The register by its kind of argument; map is that in R1, if known. */
 static int check_argument(struct walk *w, const struct helper *helper, s32 id, u32 reg)
 {
@@ -383,6 +417,8 @@ static int check_argument(struct walk *w, const struct helper *helper, s32 id, u
 		return err;
 	case ARG_MAP_VALUE:
 		return check_memory_argument(w, id, reg, map ? map->value_size : 0, "read from");
+	case ARG_CONST_STR:
+		return check_string_argument(w, id, reg);
 	case ARG_MAP_VALUE_OUT:
 		return check_memory_argument(w, id, reg, map ? map->value_size : 0, "write to");
 	}
@@ -439,6 +475,8 @@ static int check_helper_call(struct walk *w, s32 id)
 			err = check_argument(w, helper, id, reg);
 	if (!err)
 		err = check_map_permission(w, helper, id);
+	if (!err && helper->flags & HF_FORMAT)
+		err = check_format(w, id);
 	if (!err)
 		err = check_spin_lock(w, helper);
 	if (err)

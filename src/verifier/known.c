@@ -113,27 +113,39 @@ static struct known after_alu(const struct known *regs, const struct bpf_insn *i
 	return target;
 }
 
-/* Like .rodata: no program writes it, and since it is frozen nobody else does. */
-static bool is_constant(const struct map *map)
+/* No program writes it, and since it is frozen nobody else does. */
+bool known_is_constant(const struct known *known)
 {
-	return map->flags & BPF_F_RDONLY_PROG && load_acquire(&map->header->frozen);
+	return known->kind == VALUE && known->map->flags & BPF_F_RDONLY_PROG &&
+	       load_acquire(&known->map->header->frozen);
+}
+
+bool known_constant(const struct known *known, const char **text, u32 *room)
+{
+	const struct map *map = known->map;
+	u32 first = 0;
+
+	if (!known_is_constant(known) || known->off < 0 ||
+	    (u32)known->off >= map->value_size)
+		return false;
+	*text = (const char *)map->ops->lookup((struct map *)map, &first) + known->off;
+	*room = map->value_size - (u32)known->off;
+	return true;
 }
 
 static struct known after_load(const struct known *regs, const struct bpf_insn *insn)
 {
 	static const u8 sizes[] = {4, 2, 1, 8}; /* by BPF_SIZE */
-	const struct known *from = &regs[insn->src_reg];
-	u32 size = sizes[BPF_SIZE(insn->code) >> 3], first = 0;
-	s64 at = (s64)from->off + insn->off;
-	const u8 *value;
+	struct known from = regs[insn->src_reg];
+	u32 size = sizes[BPF_SIZE(insn->code) >> 3], room;
+	const char *value;
 	u64 number = 0;
 
-	if (BPF_MODE(insn->code) != BPF_MEM || from->kind != VALUE || at < 0 ||
-	    at + size > from->map->value_size || !is_constant(from->map))
+	from.off = (s32)((u32)from.off + (u32)insn->off);
+	if (BPF_MODE(insn->code) != BPF_MEM || !known_constant(&from, &value, &room) || size > room)
 		return (struct known){.kind = UNKNOWN};
-	value = from->map->ops->lookup((struct map *)from->map, &first);
 	for (u32 i = 0; i < size; i++)
-		number |= (u64)value[at + i] << 8 * i;
+		number |= (u64)(u8)value[i] << 8 * i;
 	return exactly(number);
 }
 

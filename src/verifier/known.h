@@ -23,6 +23,10 @@ struct known {
 
 /* As the kernel's log has it; not for UNKNOWN. */
 const char *known_name(const struct known *known);
+/* Does it point into a map that never changes, like .rodata? */
+bool known_is_constant(const struct known *known);
+/* And inside its value? Then *text is there, *room bytes from its end. */
+bool known_constant(const struct known *known, const char **text, u32 *room);
 /* Several paths meet here. Kinds stay, so that what is wrong on one of them is still refused. */
 void known_join(struct known *regs);
 void known_forget(struct known *regs, u32 from, u32 to);

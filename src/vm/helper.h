@@ -28,6 +28,7 @@ enum helper_arg {
 	ARG_SIZE,         /* size of the memory before it; 0 is an error */
 	ARG_SIZE_OR_ZERO,
 	ARG_LONG_OUT,     /* 8 writable bytes */
+	ARG_CONST_STR,    /* in a frozen map; the helper itself looks for its end */
 	ARG_CALLBACK,     /* instruction index of a subprogram */
 	ARG_SPIN_LOCK,    /* the spin lock of a map's value */
 	ARG_STACK_OR_NULL,/* callback context: any value, passed through */
@@ -41,6 +42,7 @@ enum helper_flags {
 	HF_MAY_SLEEP = 1 << 2,    /* only for sleepable programs */
 	HF_LOCKS = 1 << 3,        /* takes the spin lock in its argument */
 	HF_UNLOCKS = 1 << 4,      /* drops it; the only helper while one is held */
+	HF_FORMAT = 1 << 5,       /* argument 3 is a format for as many u64 as argument 5 has bytes */
 };
 
 typedef u64 (*helper_fn)(struct vm_run *run, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);

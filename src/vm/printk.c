@@ -18,7 +18,6 @@
 #include "vm/helpers.h"
 
 #define TEXT_MAX 1024 /* of one line, and of all strings behind pointers */
-#define VARARGS_MAX 12
 
 enum spec_kind {
 	SPEC_NUMBER,
@@ -301,7 +300,7 @@ HELPER_FN(trace_printk)
 /* The arguments of the two that take an array. */
 static bool copy_varargs(u64 *args, u64 from, u32 size)
 {
-	if (size % sizeof(u64) || size > VARARGS_MAX * sizeof(u64) || (size && !from))
+	if (size % sizeof(u64) || size > PRINTK_ARGS_MAX * sizeof(u64) || (size && !from))
 		return false;
 	if (size)
 		memcpy(args, U64_PTR(from), size);
@@ -310,7 +309,7 @@ static bool copy_varargs(u64 *args, u64 from, u32 size)
 
 HELPER_FN(trace_vprintk)
 {
-	u64 args[VARARGS_MAX];
+	u64 args[PRINTK_ARGS_MAX];
 
 	if (!copy_varargs(args, r3, (u32)r4))
 		return HELPER_ERROR(EINVAL);
@@ -328,7 +327,7 @@ static size_t constant_string(struct vm_run *run, u64 address)
 
 HELPER_FN(snprintf)
 {
-	u64 args[VARARGS_MAX];
+	u64 args[PRINTK_ARGS_MAX];
 	u32 size = (u32)r2;
 	size_t fmt_size;
 	int len;

@@ -7,6 +7,8 @@
 
 #include "base/compiler.h"
 
+#define PRINTK_ARGS_MAX 12
+
 /*
  * Formats by the kernel's rules. fmt need not end; it must within fmt_size bytes. Writes at most
  * size bytes to out, NUL included (none if size is 0). Returns the length that the whole text has,

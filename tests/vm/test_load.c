@@ -13,8 +13,8 @@
 
 /* Immediates that stand for descriptors. */
 enum {
-	ARRAY = -1000, ARRAY2, HASH, PERCPU_HASH, READ_ONLY, QUEUE, FROZEN, PIPE, PROG, CLOSED,
-	NR_HANDLES = 10,
+	ARRAY = -1000, ARRAY2, HASH, PERCPU_HASH, READ_ONLY, QUEUE, FROZEN, TEXT, PIPE, PROG,
+	CLOSED, NR_HANDLES = 11,
 };
 
 static int handles[NR_HANDLES];
@@ -46,6 +46,10 @@ struct load_case {
 /* Is skipped if R1 is number. */
 #define UNLESS(number, ...) J_K(JEQ, R1, number, 1), __VA_ARGS__, RETURN_0
 #define UNKNOWN_CALL CALL(195896080)
+/* Into the stack, with one number below; size as if there were more or less. */
+#define SNPRINTF(format, size)                                                                     \
+	BODY(KEY, MOV_X(R1, R2), MOV_X(R4, R2), MOV_K(R2, 8), format, MOV_K(R5, size),             \
+	     CALL(BPF_FUNC_snprintf), RETURN_0)
 #define MEMORY "fp, pkt, pkt_meta, map_key, map_value, mem, ringbuf_mem, buf, trusted_ptr_\n"
 #define BAD_MAP "is not pointing to valid bpf_map"
 
@@ -270,6 +274,24 @@ static const struct load_case cases[] = {
 	{"map kept over a call", EINVAL, "cannot pass map_type 1 into func bpf_map_push_elem#87",
 	 BODY(MAP(R6, HASH), CALL(BPF_FUNC_ktime_get_ns), KEY, MOV_K(R3, 0), MOV_X(R1, R6),
 	      CALL(BPF_FUNC_map_push_elem), RETURN_0)},
+	{"format", 0, "processed", SNPRINTF(VALUE(R3, TEXT, 0), 8)},
+	{"format that lacks a number", EINVAL, "Invalid format string\n",
+	 SNPRINTF(VALUE(R3, TEXT, 0), 0)},
+	{"format with a number too many", 0, "processed", SNPRINTF(VALUE(R3, TEXT, 2), 8)},
+	{"format that is none", EINVAL, "Invalid format string\n",
+	 SNPRINTF(VALUE(R3, TEXT, 3), 8)},
+	{"format without an end", EINVAL, "string is not zero-terminated\n",
+	 SNPRINTF(VALUE(R3, TEXT, 6), 8)},
+	{"format that may change", EACCES, "R3 does not point to a readonly map'\n",
+	 SNPRINTF(VALUE(R3, ARRAY, 0), 8)},
+	{"format on the stack", EACCES, "R3 type=fp expected=map_value\n",
+	 SNPRINTF(MOV_X(R3, R10), 8)},
+	{"number for a format", EACCES, "R3 type=scalar expected=map_value\n",
+	 SNPRINTF(MOV_K(R3, 0), 8)},
+	{"string to compare with that may change", EACCES,
+	 "R3 does not point to a readonly map'\n",
+	 BODY(KEY, MOV_X(R1, R2), MOV_K(R2, 8), VALUE(R3, ARRAY, 0), CALL(BPF_FUNC_strncmp),
+	      RETURN_0)},
 	{"unknown helper", EINVAL, "0: (85) call unknown#212\ninvalid func unknown#212\n",
 	 BODY(CALL(212), RETURN_0)},
 	{"helper of another type", EINVAL,
@@ -587,11 +609,20 @@ static void references_by_id(void **state)
 	close(prog);
 }
 
+static int frozen_array(const char value[8])
+{
+	int fd = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1, BPF_F_RDONLY_PROG);
+	const uint32_t first = 0;
+
+	map_update(fd, &first, value, 0);
+	map_elem(BPF_MAP_FREEZE, fd, NULL, NULL, 0);
+	return fd;
+}
+
 static void make_handles(void)
 {
 	struct bpf_insn insns[] = {RETURN_0};
 	union test_attr t = {.bytes = {0}};
-	const uint32_t first = 0;
 	int pipes[2];
 
 	if (pipe(pipes))
@@ -602,9 +633,8 @@ static void make_handles(void)
 	handles[PERCPU_HASH - ARRAY] = map_create(BPF_MAP_TYPE_PERCPU_HASH, 4, 8, 4, 0);
 	handles[READ_ONLY - ARRAY] = map_create(BPF_MAP_TYPE_HASH, 4, 8, 4, BPF_F_RDONLY_PROG);
 	handles[QUEUE - ARRAY] = map_create(BPF_MAP_TYPE_QUEUE, 0, 8, 4, 0);
-	handles[FROZEN - ARRAY] = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1, BPF_F_RDONLY_PROG);
-	map_update(handles[FROZEN - ARRAY], &first, &(uint64_t){0xfedcba9876543210}, 0);
-	map_elem(BPF_MAP_FREEZE, handles[FROZEN - ARRAY], NULL, NULL, 0);
+	handles[FROZEN - ARRAY] = frozen_array("\x10\x32\x54\x76\x98\xba\xdc\xfe");
+	handles[TEXT - ARRAY] = frozen_array("%d\0%f\0xx");
 	handles[PIPE - ARRAY] = pipes[0];
 	handles[PROG - ARRAY] = load(&t, insns, 2);
 	handles[CLOSED - ARRAY] = 999;
