@@ -158,6 +158,24 @@ static int verify_func_info(const struct verify_request *request,
 	return 0;
 }
 
+int verify_callee(const struct verify_request *request, u32 subprog)
+{
+	const struct btf *btf = request->btf;
+	const struct btf_type *t;
+	const char *name;
+
+	if (!request->nr_func_info)
+		return 0;
+	t = btf_type(btf, func_record(request, subprog)->type_id);
+	if (BTF_INFO_VLEN(t->info) != BTF_FUNC_GLOBAL || returns_scalar(btf, btf_type(btf, t->type)))
+		return 0;
+	name = btf_name(btf, t->name_off);
+	verbose(request,
+		"Global function %s() doesn't return scalar. Only those are supported.\n"
+		"Caller passes invalid args into func#%u ('%s')\n", name, subprog, name);
+	return -EINVAL;
+}
+
 static int verify_line_record(const struct verify_request *request, u32 i, u32 last)
 {
 	const struct bpf_line_info *info = line_record(request, i);

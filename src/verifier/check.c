@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "verifier/btf_info.h"
 #include "verifier/known.h"
 #include "vm/helper.h"
 #include "vm/insn.h"
@@ -503,6 +504,8 @@ static void leave_straight_line(struct walk *w)
 
 static int check_call(struct walk *w, const struct bpf_insn *insn, s64 *next)
 {
+	int err;
+
 	if (insn_find(insn) == INSN_NONE)
 		return reserved_fields(w, "BPF_CALL");
 	if (insn->src_reg == 0)
@@ -514,6 +517,9 @@ static int check_call(struct walk *w, const struct bpf_insn *insn, s64 *next)
 	go_on_at(w, (u32)*next);
 	w->locked = false;
 	*next = (s64)w->pc + 1 + insn->imm;
+	err = verify_callee(w->v->request, subprog_at(w->v, (u32)*next));
+	if (err)
+		return err;
 	if (w->straight)
 		w->written = (w->written & 0x3e) | 1u << FP;
 	known_forget(w->regs, 0, FP - 1);

@@ -11,12 +11,16 @@
 
 static int btf_fd, map_fd;
 
+/* Linkage BTF_FUNC_GLOBAL. */
+#define GLOBAL(name, type) name, INFO(FUNC, 1, 0), type
+
 /* Types: what functions may return, a prototype for each, a function for each. */
 /* clang-format off */
 enum {
 	ID_INT = 1, ID_PTR, ID_STRUCT, ID_BIG, ID_ENUM, ID_FLOAT, ID_TYPEDEF, ID_ENUM64,
 	P_INT, P_VOID, P_PTR, P_STRUCT, P_BIG, P_ENUM, P_FLOAT, P_TYPEDEF, P_ENUM64,
 	F_INT, F_VOID, F_PTR, F_STRUCT, F_BIG, F_ENUM, F_FLOAT, F_TYPEDEF, F_ENUM64,
+	G_INT, G_VOID, G_PTR,
 };
 static const uint32_t types[] = {
 	T_INT, PTR(0), STRUCT(N(s), 0, 4), INT(N(b), 16, 128), ENUM(N(e), 0, 4), FLOAT(N(f), 4),
@@ -26,6 +30,7 @@ static const uint32_t types[] = {
 	FUNC(N(a), P_INT), FUNC(N(b), P_VOID), FUNC(N(c), P_PTR), FUNC(N(d), P_STRUCT),
 	FUNC(N(e), P_BIG), FUNC(N(f), P_ENUM), FUNC(N(h), P_FLOAT), FUNC(N(l), P_TYPEDEF),
 	FUNC(N(m), P_ENUM64),
+	GLOBAL(N(a), P_INT), GLOBAL(N(b), P_VOID), GLOBAL(N(c), P_PTR),
 };
 /* clang-format on */
 
@@ -72,6 +77,11 @@ static const struct info_case {
 	{"nothing", one, NONE, NONE, 0, NULL},
 	{"one function", one, FUNCS(0, F_INT), NONE, 0, NULL},
 	{"two functions", two, FUNCS(0, F_INT, 2, F_INT), NONE, 0, NULL},
+	{"global sub", two, FUNCS(0, F_INT, 2, G_INT), NONE, 0, NULL},
+	{"global sub returns nothing", two, FUNCS(0, F_INT, 2, G_VOID), NONE, EINVAL, NULL},
+	{"global sub returns a pointer", two, FUNCS(0, F_INT, 2, G_PTR), NONE, EINVAL, NULL},
+	{"sub returns nothing", two, FUNCS(0, F_INT, 2, F_VOID), NONE, 0, NULL},
+	{"global main returns nothing", one, FUNCS(0, G_VOID), NONE, 0, NULL},
 	{"main returns nothing", one, FUNCS(0, F_VOID), NONE, 0, NULL},
 	{"main returns a struct", one, FUNCS(0, F_STRUCT), NONE, 0, NULL},
 	{"sub returns a struct", two, FUNCS(0, F_INT, 2, F_STRUCT), NONE, 0, NULL},
@@ -242,6 +252,18 @@ static void test_record_sizes(void **state)
 	}
 }
 
+static void test_reason_for_global(void **state)
+{
+	static const uint32_t funcs[] = {0, F_INT, 2, G_VOID};
+	struct loading l = {two, btf_fd, ptr64(funcs), 0, 2, 8, 0, 0};
+
+	(void)state;
+	assert_int_equal(load(&l), -EINVAL);
+	assert_non_null(strstr(log_text,
+			       "Global function b() doesn't return scalar. Only those are supported.\n"
+			       "Caller passes invalid args into func#1 ('b')\n"));
+}
+
 static void test_record_tails(void **state)
 {
 	static const char func_text[] = "nonzero tailing record in func info";
@@ -332,7 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),          cmocka_unit_test(test_record_sizes),
 		cmocka_unit_test(test_record_tails),   cmocka_unit_test(test_counts_and_pointers),
-		cmocka_unit_test(test_btf_descriptor),
+		cmocka_unit_test(test_btf_descriptor), cmocka_unit_test(test_reason_for_global),
 	};
 
 	require_bpf();
