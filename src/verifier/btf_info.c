@@ -158,16 +158,26 @@ static int verify_func_info(const struct verify_request *request,
 	return 0;
 }
 
+bool verify_is_global(const struct verify_request *request, u32 subprog)
+{
+	const struct btf_type *t;
+
+	if (!request->nr_func_info)
+		return false;
+	t = btf_type(request->btf, func_record(request, subprog)->type_id);
+	return BTF_INFO_VLEN(t->info) == BTF_FUNC_GLOBAL;
+}
+
 int verify_callee(const struct verify_request *request, u32 subprog)
 {
 	const struct btf *btf = request->btf;
 	const struct btf_type *t;
 	const char *name;
 
-	if (!request->nr_func_info)
+	if (!verify_is_global(request, subprog))
 		return 0;
 	t = btf_type(btf, func_record(request, subprog)->type_id);
-	if (BTF_INFO_VLEN(t->info) != BTF_FUNC_GLOBAL || returns_scalar(btf, btf_type(btf, t->type)))
+	if (returns_scalar(btf, btf_type(btf, t->type)))
 		return 0;
 	name = btf_name(btf, t->name_off);
 	verbose(request,

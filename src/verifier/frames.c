@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "verifier/btf_info.h"
 #include "vm/insn.h"
 
 /* How much of a frame the JIT compiler reserves; what the kernel counts. */
@@ -42,6 +43,7 @@ static int next_callee(const struct verifier *v, u32 subprog, u32 *pc)
 
 /* The deepest chain below each subprogram; 0: not known yet. */
 struct chains {
+	bool whole; /* also over calls of global functions */
 	u32 frames[PROG_MAX_SUBPROGS];
 	u32 bytes[PROG_MAX_SUBPROGS];
 };
@@ -56,6 +58,8 @@ static bool measure(const struct verifier *v, struct chains *chains, u32 subprog
 	if (depth == PROG_MAX_FRAMES)
 		return false;
 	while ((callee = next_callee(v, subprog, &pc)) >= 0) {
+		if (!chains->whole && verify_is_global(v->request, (u32)callee))
+			continue;
 		if (!measure(v, chains, (u32)callee, depth + 1))
 			return false;
 		frames = MAX(frames, chains->frames[callee]);
@@ -66,19 +70,25 @@ static bool measure(const struct verifier *v, struct chains *chains, u32 subprog
 	return true;
 }
 
+/* Global functions are verified one by one; how deep they call each other is looked at after that. */
 int check_call_depth(struct verifier *v)
 {
-	struct chains chains = {0};
+	struct chains parts = {0}, all = {.whole = true};
 
-	if (measure(v, &chains, 0, 0))
+	for (u32 i = 0; i < v->result->nr_subprogs; i++)
+		if ((!i || verify_is_global(v->request, i)) && !measure(v, &parts, i, 0)) {
+			verbose(v, "the call stack of %u frames is too deep\n", PROG_MAX_FRAMES + 1);
+			return -E2BIG;
+		}
+	if (measure(v, &all, 0, 0))
 		return 0;
-	verbose(v, "the call stack of %u frames is too deep\n", PROG_MAX_FRAMES + 1);
+	verbose(v, "the call stack of %u frames is too deep !\n", PROG_MAX_FRAMES);
 	return -E2BIG;
 }
 
 int check_stack_size(struct verifier *v)
 {
-	struct chains chains = {0};
+	struct chains chains = {.whole = true};
 	u32 subprog = 0, calls = 1, bytes = frame_size(v, 0), pc = 0;
 
 	/* These have a stack of their own for every frame. */

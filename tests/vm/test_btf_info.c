@@ -264,6 +264,27 @@ static void test_reason_for_global(void **state)
 			       "Caller passes invalid args into func#1 ('b')\n"));
 }
 
+/* Nine functions, each calling the next; global ones are not counted along with their callers. */
+static void test_depth(void **state)
+{
+	struct bpf_insn chain[] = {CALL_LOCAL(1), EXIT, CALL_LOCAL(1), EXIT, CALL_LOCAL(1), EXIT,
+				   CALL_LOCAL(1), EXIT, CALL_LOCAL(1), EXIT, CALL_LOCAL(1), EXIT,
+				   CALL_LOCAL(1), EXIT, CALL_LOCAL(1), EXIT, MOV_K(R0, 0),  EXIT, {0}};
+	uint32_t funcs[18];
+	struct loading l = {chain, btf_fd, ptr64(funcs), 0, 9, 8, 0, 0};
+
+	(void)state;
+	for (uint32_t i = 0; i < 9; i++) {
+		funcs[2 * i] = 2 * i;
+		funcs[2 * i + 1] = F_INT;
+	}
+	assert_int_equal(load(&l), -E2BIG);
+	assert_non_null(strstr(log_text, "the call stack of 9 frames is too deep\n"));
+	funcs[2 * 5 + 1] = G_INT;
+	assert_int_equal(load(&l), -E2BIG);
+	assert_non_null(strstr(log_text, "the call stack of 8 frames is too deep !\n"));
+}
+
 static void test_record_tails(void **state)
 {
 	static const char func_text[] = "nonzero tailing record in func info";
@@ -355,6 +376,7 @@ int main(void)
 		cmocka_unit_test(test_cases),          cmocka_unit_test(test_record_sizes),
 		cmocka_unit_test(test_record_tails),   cmocka_unit_test(test_counts_and_pointers),
 		cmocka_unit_test(test_btf_descriptor), cmocka_unit_test(test_reason_for_global),
+		cmocka_unit_test(test_depth),
 	};
 
 	require_bpf();
