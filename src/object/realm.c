@@ -32,6 +32,8 @@
 static struct {
 	struct realm_state *state; /* published last: not NULL means open */
 	int error;                 /* remembered refusal */
+	char chosen_dir[PATH_MAX]; /* by realm_choose(), else empty */
+	char chosen_name[NAME_MAX + 1];
 	int dir;                   /* cached; verified before each use */
 	dev_t dev;
 	ino_t ino;
@@ -52,6 +54,32 @@ int realm_open(void)
 	err = lock_acquire(lock);
 	if (err >= 0) {
 		err = realm_open_locked();
+		lock_release(lock);
+	}
+	signals_restore(signals);
+	return err;
+}
+
+static cold int choose(const char *dir, const char *name)
+{
+	if (realm.state)
+		return -EBUSY;
+	if (strlen(dir) >= sizeof(realm.chosen_dir) || strlen(name) >= sizeof(realm.chosen_name))
+		return -ENAMETOOLONG;
+	strcpy(realm.chosen_dir, dir);
+	strcpy(realm.chosen_name, name);
+	realm.error = 0;
+	return 0;
+}
+
+int realm_choose(const char *dir, const char *name)
+{
+	struct lock *lock = lock_of_process();
+	const u64 signals = signals_block();
+	int err = lock_acquire(lock);
+
+	if (err >= 0) {
+		err = choose(dir, name);
 		lock_release(lock);
 	}
 	signals_restore(signals);
@@ -169,7 +197,7 @@ static int open_own_dir(int parent, const char *path, bool create)
 
 static int base_path(char *path, size_t size)
 {
-	const char *dir = secure_getenv("USERBPF_DIR");
+	const char *dir = *realm.chosen_dir ? realm.chosen_dir : secure_getenv("USERBPF_DIR");
 	int len;
 
 	if (dir && *dir)
@@ -181,7 +209,7 @@ static int base_path(char *path, size_t size)
 
 static int open_realm_dir(void)
 {
-	const char *name = secure_getenv("USERBPF_REALM");
+	const char *name = *realm.chosen_name ? realm.chosen_name : secure_getenv("USERBPF_REALM");
 	char base[PATH_MAX];
 	int parent, dir, err;
 

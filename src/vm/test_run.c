@@ -18,9 +18,7 @@
 #include "vm/ctx.h"
 #include "vm/test_run_common.h"
 
-/* Instructions between two chances for others to get the virtual CPU; a run counts as some. */
-#define TURN_INSNS (1u << 20)
-#define RUN_INSNS 1024u
+#define RUN_INSNS 1024u /* what a run costs beside its instructions */
 #define RAW_TP_CTX_MAX 96u
 #define SYSCALL_CTX_MAX UINT16_MAX
 
@@ -32,17 +30,27 @@ static u64 now_ns(void)
 	return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
 }
 
+/* Runs once, at the expense of the turn. */
+static int run_once(struct vm_run *vm, u64 *turn, u64 *retval)
+{
+	u64 used;
+	int err;
+
+	vm->insns_left = VM_DEFAULT_BUDGET;
+	err = vm_run(vm, retval);
+	used = VM_DEFAULT_BUDGET - vm->insns_left + RUN_INSNS;
+	*turn -= MIN(*turn, used);
+	return err;
+}
+
 /* Runs until the turn is over. */
 static int run_turn(struct vm_run *vm, u32 *left, u64 *retval)
 {
-	u64 turn = TURN_INSNS, used;
+	u64 turn = TEST_TURN_INSNS;
 	int err;
 
 	do {
-		vm->insns_left = VM_DEFAULT_BUDGET;
-		err = vm_run(vm, retval);
-		used = VM_DEFAULT_BUDGET - vm->insns_left + RUN_INSNS;
-		turn -= MIN(turn, used);
+		err = run_once(vm, &turn, retval);
 	} while (--*left && turn && !err);
 	return err;
 }
@@ -86,14 +94,30 @@ static bool signal_waits(const sigset_t *before)
 	return false;
 }
 
+/* The caller has the virtual CPU. */
+static int run_in_turn(struct vm_run *vm, struct test_run *run)
+{
+	u64 retval = 0;
+	int err = run_once(vm, &run->turn->insns_left, &retval);
+
+	vm_release_maps(vm);
+	run->retval = (u32)retval;
+	if (unlikely(err))
+		vm_fault_report(vm);
+	return err;
+}
+
 int test_run_loop(struct vm_run *vm, struct test_run *run)
 {
 	struct vcpu_table *vcpus = &realm_state()->vcpus;
 	u32 repeat = run->repeat ? run->repeat : 1, left = repeat;
-	u64 retval = 0, start = now_ns();
+	u64 retval = 0, start;
 	sigset_t before;
 	int err = 0;
 
+	if (run->turn)
+		return run_in_turn(vm, run);
+	start = now_ns();
 	if (repeat > 1)
 		hold_signals(&before);
 	while (left && !err) {
@@ -111,6 +135,30 @@ int test_run_loop(struct vm_run *vm, struct test_run *run)
 	if (err == -EFAULT)
 		vm_fault_report(vm);
 	return err;
+}
+
+int test_run_arena_take(const struct test_run *run, struct arena *arena)
+{
+	if (!run->turn)
+		return arena_take(arena);
+	*arena = run->turn->arena;
+	return 0;
+}
+
+void test_run_arena_put(const struct test_run *run, struct arena *arena)
+{
+	if (!run->turn)
+		arena_put(arena);
+}
+
+int test_turn_init(struct test_turn *turn)
+{
+	return arena_take(&turn->arena);
+}
+
+void test_turn_free(struct test_turn *turn)
+{
+	arena_put(&turn->arena);
 }
 
 int test_run_ctx_in(const struct test_run *run, void *ctx, u32 size)

@@ -6,6 +6,7 @@
 #define VM_TEST_RUN_H
 
 #include "base/compiler.h"
+#include "vm/packet.h"
 #include "vm/prog.h"
 
 /* Parts of the attribute: which were given (some types refuse some), which are to be written. */
@@ -19,6 +20,18 @@ enum test_run_parts {
 
 /* The largest packet a run can leave behind: room for data_out when the caller names no size. */
 #define TEST_DATA_OUT_MAX (256u << 10)
+
+/* Instructions between two chances for others to get the virtual CPU; a run counts as some. */
+#define TEST_TURN_INSNS (1u << 20)
+
+/*
+ * What runs share whose caller owns the virtual CPU: the place of their packets. insns_left counts
+ * down to 0, when it is time to give the virtual CPU up.
+ */
+struct test_turn {
+	struct arena arena;
+	u64 insns_left;
+};
 
 /* Buffers are ours; the command layer copies them in and out. */
 struct test_run {
@@ -42,6 +55,7 @@ struct test_run {
 	u32 flags;
 	u32 cpu;
 	u32 batch_size;
+	struct test_turn *turn; /* NULL: none. Such a run happens once and is not timed. */
 	u32 retval;          /* result */
 	u32 duration;        /* result: ns per run, mean */
 };
@@ -53,6 +67,10 @@ struct test_run {
  * -ENOSPC when an out buffer was too small (results are valid then).
  */
 must_check int prog_test_run(struct prog *prog, struct test_run *run);
+
+/* 0 or -ENOMEM. */
+must_check int test_turn_init(struct test_turn *turn);
+void test_turn_free(struct test_turn *turn);
 
 /* By kind of context; named by prog_types.def only. */
 int test_run_skb(struct prog *prog, struct test_run *run);

@@ -21,6 +21,9 @@
  */
 must_check int test_run_loop(struct vm_run *vm, struct test_run *run);
 
+/* Where packet and context lie: 0 or -ENOMEM. The turn keeps its arena. */
+must_check int test_run_arena_take(const struct test_run *run, struct arena *arena);
+void test_run_arena_put(const struct test_run *run, struct arena *arena);
 /*
  * Copies ctx_in over the size bytes at ctx, which are cleared first. -E2BIG when ctx_in is longer
  * and has nonzero bytes there.

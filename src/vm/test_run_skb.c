@@ -208,12 +208,12 @@ int test_run_skb(struct prog *prog, struct test_run *test)
 		return -EFAULT;
 	if (!is_long_enough(test->data_in, test->data_size_in))
 		return -EINVAL;
-	err = arena_take(&run.arena);
+	err = test_run_arena_take(test, &run.arena);
 	if (err)
 		return err;
 	run.vm.ctx = run.arena.ctx;
 	run.vm.packet = &run.packet;
 	err = run_packet(&run, test);
-	arena_put(&run.arena);
+	test_run_arena_put(test, &run.arena);
 	return err;
 }

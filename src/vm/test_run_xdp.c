@@ -133,12 +133,12 @@ int test_run_xdp(struct prog *prog, struct test_run *test)
 	    prog->header->expected_attach_type == BPF_XDP_DEVMAP ||
 	    prog->header->expected_attach_type == BPF_XDP_CPUMAP)
 		return -EINVAL;
-	err = arena_take(&run.arena);
+	err = test_run_arena_take(test, &run.arena);
 	if (err)
 		return err;
 	run.vm.ctx = run.arena.ctx;
 	run.vm.packet = &run.packet;
 	err = run_packet(&run, test);
-	arena_put(&run.arena);
+	test_run_arena_put(test, &run.arena);
 	return err;
 }
