@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * test_prog.c: program handles and runners: packets in and out, contexts, every errno, both engines,
+ * threads with runners of their own.
+ */
+#include "api/api_test.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+
+#define INSN(op, dst, src, offset, value)                                                          \
+	((struct bpf_insn){                                                                        \
+		.code = (op), .dst_reg = (dst), .src_reg = (src), .off = (offset), .imm = (value)})
+#define LOAD(size, dst, src, offset) INSN(BPF_LDX | BPF_MEM | (size), dst, src, offset, 0)
+#define STORE(size, dst, src, offset) INSN(BPF_STX | BPF_MEM | (size), dst, src, offset, 0)
+#define MOV(dst, src) INSN(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
+#define SET(dst, value) INSN(BPF_ALU64 | BPF_MOV | BPF_K, dst, 0, 0, value)
+#define ADD(dst, value) INSN(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, value)
+#define CALL(helper) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
+#define EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
+
+#define load(type, insns, flags) load_insns(type, insns, sizeof(insns) / sizeof(*(insns)), flags)
+
+/* A descriptor. */
+static int load_insns(uint32_t type, const struct bpf_insn *insns, uint32_t count, uint32_t flags)
+{
+	union test_attr attr = {.a = {.prog_type = type,
+				      .insns = ptr64(insns),
+				      .insn_cnt = count,
+				      .license = ptr64("GPL"),
+				      .prog_flags = flags}};
+	int fd = (int)bpf_sys(BPF_PROG_LOAD, &attr, sizeof(attr.a));
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* Closes fd. */
+static struct userbpf_prog *open_prog(int fd, uint32_t flags)
+{
+	struct userbpf_prog *prog;
+
+	assert_int_equal(userbpf_prog_open(fd, flags, &prog), 0);
+	close(fd);
+	return prog;
+}
+
+static struct userbpf_runner *open_runner(struct userbpf_prog *prog)
+{
+	struct userbpf_runner *runner;
+
+	assert_int_equal(userbpf_runner_open(prog, &runner), 0);
+	return runner;
+}
+
+static void close_both(struct userbpf_prog *prog, struct userbpf_runner *runner)
+{
+	userbpf_runner_close(runner);
+	userbpf_prog_close(prog);
+}
+
+/* Returns the first byte of the packet and adds one to it. */
+static const struct bpf_insn count_byte[] = {
+	LOAD(BPF_W, 2, 1, offsetof(struct xdp_md, data)),
+	LOAD(BPF_W, 3, 1, offsetof(struct xdp_md, data_end)),
+	MOV(4, 2),
+	ADD(4, 14),
+	SET(0, 1000),
+	INSN(BPF_JMP | BPF_JGT | BPF_X, 4, 3, 4, 0),
+	LOAD(BPF_B, 0, 2, 0),
+	MOV(5, 0),
+	ADD(5, 1),
+	STORE(BPF_B, 2, 5, 0),
+	EXIT,
+};
+
+/* bpf_xdp_adjust_head(ctx, -8) */
+static const struct bpf_insn grow[] = {
+	SET(2, -8), CALL(BPF_FUNC_xdp_adjust_head), EXIT,
+};
+
+/* tc: mark = 7; returns the packet's length. */
+static const struct bpf_insn mark[] = {
+	SET(2, 7),
+	STORE(BPF_W, 1, 2, offsetof(struct __sk_buff, mark)),
+	LOAD(BPF_W, 0, 1, offsetof(struct __sk_buff, len)),
+	EXIT,
+};
+
+static void test_open(void **state)
+{
+	int fd = load(BPF_PROG_TYPE_XDP, count_byte, 0), file = open("/dev/null", O_RDONLY);
+	struct userbpf_map *map = create_map(BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
+	struct userbpf_prog *prog;
+
+	errno = 77;
+	assert_int_equal(userbpf_prog_open(-1, 0, &prog), -EBADF);
+	assert_null(prog);
+	assert_int_equal(userbpf_prog_open(file, 0, &prog), -EINVAL);
+	assert_int_equal(userbpf_prog_open(userbpf_map_fd(map), 0, &prog), -EINVAL);
+	assert_int_equal(userbpf_prog_open(fd, 2, &prog), -EINVAL);
+	assert_null(prog);
+	prog = open_prog(fd, 0);
+	assert_int_equal(userbpf_prog_type(prog), BPF_PROG_TYPE_XDP);
+	assert_true(userbpf_prog_fd(prog) >= 0);
+	userbpf_prog_close(prog);
+	userbpf_prog_close(NULL);
+	userbpf_runner_close(NULL);
+	userbpf_map_close(map);
+	assert_int_equal(errno, 77);
+	close(file);
+}
+
+static void check_packets(uint32_t flags)
+{
+	struct userbpf_prog *prog = open_prog(load(BPF_PROG_TYPE_XDP, count_byte, 0), flags);
+	struct userbpf_runner *runner = open_runner(prog);
+	uint8_t packets[3][64];
+	struct userbpf_run runs[3] = {{0}};
+
+	for (uint8_t i = 0; i < 3; i++) {
+		memset(packets[i], 10 * i, sizeof(packets[i]));
+		runs[i] = (struct userbpf_run){.data = packets[i], .data_size = 64, .data_room = 64};
+	}
+	runs[2].data_room = 0;
+	assert_int_equal(userbpf_runner_run(runner, runs, 3), 0);
+	for (uint8_t i = 0; i < 3; i++) {
+		assert_int_equal(runs[i].error, 0);
+		assert_int_equal(runs[i].retval, 10 * i);
+		assert_int_equal(runs[i].data_size, 64);
+		assert_int_equal(packets[i][0], 10 * i + (i < 2));
+		assert_int_equal(packets[i][1], 10 * i);
+	}
+	assert_int_equal(userbpf_runner_run(runner, runs, 1), 0);
+	assert_int_equal(runs[0].retval, 1);
+	assert_int_equal(userbpf_runner_run(runner, NULL, 0), 0);
+	close_both(prog, runner);
+}
+
+static void test_packets(void **state)
+{
+	check_packets(0);
+	check_packets(USERBPF_TRUST);
+}
+
+static void test_errors(void **state)
+{
+	struct userbpf_prog *prog = open_prog(load(BPF_PROG_TYPE_XDP, count_byte, 0), 0);
+	struct userbpf_runner *runner = open_runner(prog);
+	uint8_t packet[64] = {5}, ctx[256] = {0};
+	struct userbpf_run good = {.data = packet, .data_size = 64}, runs[6];
+
+	for (int i = 0; i < 6; i++)
+		runs[i] = good;
+	runs[1].data_size = 13;
+	runs[2].data = NULL;
+	runs[3].reserved = 1;
+	runs[4].ctx = ctx;
+	runs[4].ctx_size = sizeof(ctx);
+	ctx[255] = 1;
+	errno = 77;
+	assert_int_equal(userbpf_runner_run(runner, runs, 6), -EINVAL);
+	assert_int_equal(runs[0].error, 0);
+	assert_int_equal(runs[1].error, -EINVAL);
+	assert_int_equal(runs[2].error, -EFAULT);
+	assert_int_equal(runs[3].error, -EINVAL);
+	assert_int_equal(runs[4].error, -E2BIG);
+	assert_int_equal(runs[5].error, 0);
+	assert_int_equal(runs[5].retval, 5);
+	assert_int_equal(errno, 77);
+	close_both(prog, runner);
+}
+
+static void test_growing(void **state)
+{
+	struct userbpf_prog *prog = open_prog(load(BPF_PROG_TYPE_XDP, grow, 0), 0);
+	struct userbpf_runner *runner = open_runner(prog);
+	uint8_t packet[72] = {0};
+	struct userbpf_run run = {.data = packet, .data_size = 64, .data_room = 72};
+
+	packet[0] = 1;
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), 0);
+	assert_int_equal(run.retval, 0);
+	assert_int_equal(run.data_size, 72);
+	assert_int_equal(packet[8], 1);
+	run.data_size = 72;
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), -ENOSPC);
+	assert_int_equal(run.data_size, 80);
+	assert_int_equal(packet[16], 1);
+	close_both(prog, runner);
+}
+
+static void test_skb_context(void **state)
+{
+	struct userbpf_prog *prog = open_prog(load(BPF_PROG_TYPE_SCHED_CLS, mark, 0), 0);
+	struct userbpf_runner *runner = open_runner(prog);
+	uint8_t packet[60] = {0};
+	struct __sk_buff skb = {.priority = 3};
+	struct userbpf_run run = {
+		.data = packet, .data_size = 60, .ctx = &skb, .ctx_size = sizeof(skb)};
+
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), 0);
+	assert_int_equal(run.retval, 60);
+	assert_int_equal(skb.mark, 7);
+	assert_int_equal(skb.priority, 3);
+	skb.len = 1;
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), -EINVAL);
+	memset(&skb, 0, sizeof(skb));
+	skb.ifindex = 0x7fffffff;
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), -ENODEV);
+	memset(&skb, 0, sizeof(skb));
+	run.ctx_size = 20;
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), -ENOSPC);
+	close_both(prog, runner);
+}
+
+static void test_plain_contexts(void **state)
+{
+	/* ctx[1] = ctx[0] + 1 */
+	static const struct bpf_insn next[] = {
+		LOAD(BPF_DW, 2, 1, 0), ADD(2, 1), STORE(BPF_DW, 1, 2, 8), SET(0, 0), EXIT,
+	};
+	static const struct bpf_insn second[] = {LOAD(BPF_DW, 0, 1, 8), EXIT};
+	uint64_t words[2] = {41, 0};
+	struct userbpf_run run = {.ctx = words, .ctx_size = sizeof(words)};
+	struct userbpf_prog *prog =
+		open_prog(load(BPF_PROG_TYPE_SYSCALL, next, BPF_F_SLEEPABLE), 0);
+	struct userbpf_runner *runner = open_runner(prog);
+
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), 0);
+	assert_int_equal(words[1], 42);
+	run.ctx_size = 8;
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), -EINVAL);
+	run.ctx_size = 1u << 16;
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), -EINVAL);
+	close_both(prog, runner);
+
+	prog = open_prog(load(BPF_PROG_TYPE_RAW_TRACEPOINT, second, 0), 0);
+	runner = open_runner(prog);
+	run = (struct userbpf_run){.ctx = words, .ctx_size = sizeof(words)};
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), 0);
+	assert_int_equal(run.retval, 42);
+	run.data = words;
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), -EINVAL);
+	close_both(prog, runner);
+}
+
+static void test_no_test_run(void **state)
+{
+	static const struct bpf_insn nothing[] = {SET(0, 0), EXIT};
+	struct userbpf_prog *prog = open_prog(load(BPF_PROG_TYPE_KPROBE, nothing, 0), 0);
+	struct userbpf_runner *runner = (void *)1;
+
+	assert_int_equal(userbpf_runner_open(prog, &runner), -ENOTSUPP);
+	assert_null(runner);
+	userbpf_prog_close(prog);
+}
+
+/* A run that the checks stop: it loads from beyond the end of the packet. */
+static void test_stopped(void **state)
+{
+	static const struct bpf_insn beyond[] = {
+		LOAD(BPF_W, 2, 1, offsetof(struct xdp_md, data_end)),
+		LOAD(BPF_B, 0, 2, 100),
+		EXIT,
+	};
+	struct userbpf_prog *prog = open_prog(load(BPF_PROG_TYPE_XDP, beyond, 0), 0);
+	struct userbpf_runner *runner = open_runner(prog);
+	uint8_t packet[64] = {0};
+	struct userbpf_run runs[2] = {{.data = packet, .data_size = 64},
+				      {.data = packet, .data_size = 64}};
+
+	assert_int_equal(userbpf_runner_run(runner, runs, 2), -EFAULT);
+	assert_int_equal(runs[1].error, -EFAULT);
+	close_both(prog, runner);
+}
+
+/* Each thread counts in the value of its virtual CPU, without atomics, and nothing is lost. */
+
+enum { THREADS = 4, RUNS = 5000, BATCH = 10 };
+
+static struct userbpf_map *counters;
+
+static int load_counter(void)
+{
+	const struct bpf_insn insns[] = {
+		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
+		MOV(2, 10),
+		ADD(2, -4),
+		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, userbpf_map_fd(counters)),
+		INSN(0, 0, 0, 0, 0),
+		CALL(BPF_FUNC_map_lookup_elem),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3, 0),
+		LOAD(BPF_DW, 1, 0, 0),
+		ADD(1, 1),
+		STORE(BPF_DW, 0, 1, 0),
+		SET(0, 0),
+		EXIT,
+	};
+
+	return load(BPF_PROG_TYPE_XDP, insns, 0);
+}
+
+static void *run_many(void *prog)
+{
+	uint8_t packet[64] = {0};
+	struct userbpf_run runs[BATCH];
+	struct userbpf_runner *runner;
+	int err = userbpf_runner_open(prog, &runner);
+
+	for (int i = 0; i < BATCH; i++)
+		runs[i] = (struct userbpf_run){.data = packet, .data_size = 64};
+	for (int i = 0; !err && i < RUNS / BATCH; i++)
+		err = userbpf_runner_run(runner, runs, BATCH);
+	userbpf_runner_close(runner);
+	return err ? "failed" : NULL;
+}
+
+static void check_threads(uint32_t flags)
+{
+	const uint32_t cpus = possible_cpus(), key = 0;
+	pthread_t threads[THREADS];
+	struct userbpf_prog *prog;
+	uint64_t sum = 0;
+	void *failed;
+
+	counters = create_map(BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 1, 0);
+	prog = open_prog(load_counter(), flags);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, run_many, prog), 0);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], &failed);
+		assert_null(failed);
+	}
+	for (uint32_t cpu = 0; cpu < cpus; cpu++)
+		sum += *(uint64_t *)userbpf_map_lookup_cpu(counters, &key, cpu);
+	assert_int_equal(sum, THREADS * RUNS);
+	userbpf_prog_close(prog);
+	userbpf_map_close(counters);
+}
+
+static void test_threads(void **state)
+{
+	check_threads(0);
+	check_threads(USERBPF_TRUST);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_packets),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_growing),
+		cmocka_unit_test(test_skb_context),
+		cmocka_unit_test(test_plain_contexts),
+		cmocka_unit_test(test_no_test_run),
+		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_threads),
+	};
+
+	return run_in_directory(tests);
+}
