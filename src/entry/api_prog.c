@@ -21,27 +21,26 @@ struct userbpf_prog {
 struct userbpf_runner {
 	struct prog *prog;
 	struct test_turn turn;
+	struct test_run test; /* what a run does not say stays 0 */
 };
 
 static void run_once(struct userbpf_runner *runner, struct userbpf_run *run)
 {
-	struct test_run test = {
-		.given = run->data ? TEST_DATA_IN : 0,
-		.data_in = run->data,
-		.data_size_in = run->data_size,
-		.data_out = run->data_room ? run->data : NULL,
-		.data_out_room = run->data_room,
-		.ctx_in = run->ctx,
-		.ctx_size_in = run->ctx_size,
-		.ctx_out = run->ctx,
-		.ctx_out_room = run->ctx_size,
-		.turn = &runner->turn,
-	};
+	struct test_run *test = &runner->test;
 
-	run->error = run->reserved ? -EINVAL : runner->prog->type->test_run(runner->prog, &test);
-	run->retval = test.retval;
-	if (run->data_room && test.written & TEST_DATA_OUT)
-		run->data_size = test.data_size_out;
+	test->given = run->data ? TEST_DATA_IN : 0;
+	test->written = 0;
+	test->data_in = run->data;
+	test->data_size_in = run->data_size;
+	test->data_out = run->data_room ? run->data : NULL;
+	test->data_out_room = run->data_room;
+	test->ctx_in = test->ctx_out = run->ctx;
+	test->ctx_size_in = test->ctx_out_room = run->ctx_size;
+	test->retval = 0;
+	run->error = run->reserved ? -EINVAL : runner->prog->type->test_run(runner->prog, test);
+	run->retval = test->retval;
+	if (run->data_room && test->written & TEST_DATA_OUT)
+		run->data_size = test->data_size_out;
 }
 
 API int userbpf_runner_run(struct userbpf_runner *runner, struct userbpf_run *runs, size_t count)
@@ -121,7 +120,8 @@ API cold int userbpf_runner_open(struct userbpf_prog *handle, struct userbpf_run
 	if (!*runner)
 		return -ENOMEM;
 	(*runner)->prog = handle->prog;
-	err = test_turn_init(&(*runner)->turn);
+	(*runner)->test.turn = &(*runner)->turn;
+	err = test_turn_init(&(*runner)->turn, handle->prog);
 	if (!err)
 		return 0;
 	memory_free(*runner);

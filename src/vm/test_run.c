@@ -137,28 +137,32 @@ int test_run_loop(struct vm_run *vm, struct test_run *run)
 	return err;
 }
 
-int test_run_arena_take(const struct test_run *run, struct arena *arena)
+static int packet_run_init(struct packet_run *run, struct prog *prog)
 {
-	if (!run->turn)
-		return arena_take(arena);
-	*arena = run->turn->arena;
-	return 0;
+	int err;
+
+	memset(run, 0, sizeof(*run));
+	err = arena_take(&run->arena);
+	run->vm.prog = prog;
+	run->vm.ctx = run->arena.ctx;
+	run->vm.ctx_rules = prog->type->ctx;
+	run->vm.packet = &run->packet;
+	return err;
 }
 
-void test_run_arena_put(const struct test_run *run, struct arena *arena)
+struct packet_run *test_run_packet(const struct test_run *test, struct prog *prog,
+				   struct packet_run *own)
 {
-	if (!run->turn)
-		arena_put(arena);
+	if (!test->turn)
+		return packet_run_init(own, prog) ? NULL : own;
+	test->turn->run.cookie = 0; /* a socket of its own */
+	return &test->turn->run;
 }
 
-int test_turn_init(struct test_turn *turn)
+void test_run_packet_end(const struct test_run *test, struct packet_run *run)
 {
-	return arena_take(&turn->arena);
-}
-
-void test_turn_free(struct test_turn *turn)
-{
-	arena_put(&turn->arena);
+	if (!test->turn)
+		arena_put(&run->arena);
 }
 
 int test_run_ctx_in(const struct test_run *run, void *ctx, u32 size)
@@ -236,9 +240,20 @@ static int run_plain(struct prog *prog, struct test_run *run, void *ctx, u32 siz
 {
 	const struct ctx_range all = {.to = (u16)size, .read = 15, .write = writable ? 15 : 0};
 	const struct ctx_rules rules = {.size = size, .nr_ranges = 1, .ranges = &all};
-	struct vm_run vm = {.prog = prog, .ctx = ctx, .ctx_rules = &rules};
+	struct vm_run own, *vm = run->turn ? &run->turn->run.vm : &own;
 
-	return test_run_loop(&vm, run);
+	if (vm == &own)
+		memset(vm, 0, sizeof(*vm));
+	vm->prog = prog;
+	vm->ctx = ctx;
+	vm->ctx_rules = &rules;
+	vm->packet = NULL;
+	return test_run_loop(vm, run);
+}
+
+static u32 ctx_bytes_of(const struct prog *prog, const struct test_run *run)
+{
+	return run->turn ? run->turn->ctx_bytes : ctx_bytes_needed(prog);
 }
 
 /* The kernel runs the program on the CPU asked for; so does the thread meanwhile. */
@@ -266,7 +281,7 @@ int test_run_raw_tp(struct prog *prog, struct test_run *run)
 
 	if (run->given || run->repeat || run->batch_size)
 		return -EINVAL;
-	if (run->ctx_size_in < ctx_bytes_needed(prog) || run->ctx_size_in > RAW_TP_CTX_MAX)
+	if (run->ctx_size_in < ctx_bytes_of(prog, run) || run->ctx_size_in > RAW_TP_CTX_MAX)
 		return -EINVAL;
 	if (!(run->flags & BPF_F_TEST_RUN_ON_CPU) && run->cpu)
 		return -EINVAL;
@@ -283,7 +298,7 @@ int test_run_syscall(struct prog *prog, struct test_run *run)
 
 	if (run->given || run->repeat || run->flags || run->batch_size)
 		return -EINVAL;
-	if (run->ctx_size_in < ctx_bytes_needed(prog) || run->ctx_size_in > SYSCALL_CTX_MAX)
+	if (run->ctx_size_in < ctx_bytes_of(prog, run) || run->ctx_size_in > SYSCALL_CTX_MAX)
 		return -EINVAL;
 	err = run_plain(prog, run, run->ctx_in, run->ctx_size_in, true);
 	if (!err && run->ctx_size_in)
@@ -296,4 +311,17 @@ int prog_test_run(struct prog *prog, struct test_run *run)
 	if (!prog->type->test_run)
 		return -ENOTSUPP;
 	return prog->type->test_run(prog, run);
+}
+
+/* Cold path */
+
+cold int test_turn_init(struct test_turn *turn, struct prog *prog)
+{
+	turn->ctx_bytes = ctx_bytes_needed(prog);
+	return packet_run_init(&turn->run, prog);
+}
+
+cold void test_turn_free(struct test_turn *turn)
+{
+	arena_put(&turn->run.arena);
 }

@@ -25,12 +25,13 @@ enum test_run_parts {
 #define TEST_TURN_INSNS (1u << 20)
 
 /*
- * What runs share whose caller owns the virtual CPU: the place of their packets. insns_left counts
- * down to 0, when it is time to give the virtual CPU up.
+ * What runs of one program share whose caller owns the virtual CPU: all that can be made ready once.
+ * insns_left counts down to 0, when it is time to give the virtual CPU up.
  */
 struct test_turn {
-	struct arena arena;
+	struct packet_run run;
 	u64 insns_left;
+	u32 ctx_bytes; /* that the program needs, if its context is plain memory */
 };
 
 /* Buffers are ours; the command layer copies them in and out. */
@@ -69,7 +70,7 @@ struct test_run {
 must_check int prog_test_run(struct prog *prog, struct test_run *run);
 
 /* 0 or -ENOMEM. */
-must_check int test_turn_init(struct test_turn *turn);
+must_check int test_turn_init(struct test_turn *turn, struct prog *prog);
 void test_turn_free(struct test_turn *turn);
 
 /* By kind of context; named by prog_types.def only. */

@@ -21,9 +21,13 @@
  */
 must_check int test_run_loop(struct vm_run *vm, struct test_run *run);
 
-/* Where packet and context lie: 0 or -ENOMEM. The turn keeps its arena. */
-must_check int test_run_arena_take(const struct test_run *run, struct arena *arena);
-void test_run_arena_put(const struct test_run *run, struct arena *arena);
+/*
+ * The turn's run, or *own made ready for prog; NULL: no memory. Packet, what to do when it moves
+ * and further memory are left to the kind of run.
+ */
+struct packet_run *test_run_packet(const struct test_run *test, struct prog *prog,
+				   struct packet_run *own);
+void test_run_packet_end(const struct test_run *test, struct packet_run *run);
 /*
  * Copies ctx_in over the size bytes at ctx, which are cleared first. -E2BIG when ctx_in is longer
  * and has nonzero bytes there.

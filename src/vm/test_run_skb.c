@@ -193,10 +193,7 @@ static bool is_long_enough(const u8 *mac, u32 len)
 
 int test_run_skb(struct prog *prog, struct test_run *test)
 {
-	struct packet_run run = {
-		.vm = {.prog = prog, .ctx_rules = prog->type->ctx, .packet_moved = packet_moved},
-		.packet = {.writable = prog->type->packet_write},
-	};
+	struct packet_run own, *run;
 	int err;
 
 	if (test->flags & ~TEST_CHECKSUM_COMPLETE || test->cpu || test->batch_size)
@@ -208,12 +205,12 @@ int test_run_skb(struct prog *prog, struct test_run *test)
 		return -EFAULT;
 	if (!is_long_enough(test->data_in, test->data_size_in))
 		return -EINVAL;
-	err = test_run_arena_take(test, &run.arena);
-	if (err)
-		return err;
-	run.vm.ctx = run.arena.ctx;
-	run.vm.packet = &run.packet;
-	err = run_packet(&run, test);
-	test_run_arena_put(test, &run.arena);
+	run = test_run_packet(test, prog, &own);
+	if (!run)
+		return -ENOMEM;
+	run->vm.packet_moved = packet_moved;
+	run->packet.writable = prog->type->packet_write;
+	err = run_packet(run, test);
+	test_run_packet_end(test, run);
 	return err;
 }

@@ -116,13 +116,7 @@ static int run_packet(struct packet_run *run, struct test_run *test)
 
 int test_run_xdp(struct prog *prog, struct test_run *test)
 {
-	struct packet_run run = {
-		.vm = {.prog = prog,
-		       .ctx_rules = prog->type->ctx,
-		       .packet_moved = packet_moved,
-		       .nr_extra = 1},
-		.packet = {.writable = true},
-	};
+	struct packet_run own, *run;
 	int err;
 
 	if (test->flags & BPF_F_TEST_XDP_LIVE_FRAMES) {
@@ -133,12 +127,13 @@ int test_run_xdp(struct prog *prog, struct test_run *test)
 	    prog->header->expected_attach_type == BPF_XDP_DEVMAP ||
 	    prog->header->expected_attach_type == BPF_XDP_CPUMAP)
 		return -EINVAL;
-	err = test_run_arena_take(test, &run.arena);
-	if (err)
-		return err;
-	run.vm.ctx = run.arena.ctx;
-	run.vm.packet = &run.packet;
-	err = run_packet(&run, test);
-	test_run_arena_put(test, &run.arena);
+	run = test_run_packet(test, prog, &own);
+	if (!run)
+		return -ENOMEM;
+	run->vm.packet_moved = packet_moved;
+	run->vm.nr_extra = 1;
+	run->packet.writable = true;
+	err = run_packet(run, test);
+	test_run_packet_end(test, run);
 	return err;
 }
