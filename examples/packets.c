@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * packets.c: libbpf loads an object, as everywhere; since the program is linked with -luserbpf, its
- * bpf(2) calls do not reach the kernel. Then packets run through the BPF program in batches, without
- * a system call, and its map is read in place.
+ * bpf(2) calls do not reach the kernel. Then packets run through the BPF program in batches,
+ * without a system call, and its map is read in place.
  * Usage: packets OBJECT [trust]. "trust": as machine code without checks.
  */
 #include <errno.h>

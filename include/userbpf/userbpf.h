@@ -42,13 +42,13 @@ struct userbpf_init_opts {
  * Opens the realm: what the machine is to ids and pins in the kernel. Processes share objects if
  * they share a realm, also with `userbpf run`. Optional: the first call of anything else opens the
  * default one. opts may be NULL.
- * 0. -EBUSY: opts names a realm, and one is open already. -EINVAL: size is too small, or realm is no
- * name, or its files are of another build. -EPERM: the directory is another user's, open to others,
- * or in use in another pid namespace. -ENAMETOOLONG, -ENOMEM, -EMFILE.
+ * 0. -EBUSY: opts names a realm, and one is open already. -EINVAL: size is too small, or realm is
+ * no name, or its files are of another build. -EPERM: the directory is another user's, open to
+ * others, or in use in another pid namespace. -ENAMETOOLONG, -ENOMEM, -EMFILE.
  */
 int userbpf_init(const struct userbpf_init_opts *opts);
 
-/* "0.1.0" */
+/* The library's version, such as "0.1.0"; a constant. */
 const char *userbpf_version(void);
 
 /*
@@ -58,8 +58,8 @@ const char *userbpf_version(void);
  */
 int userbpf_pin(int fd, const char *path);
 /*
- * A new descriptor of what has the name, to be closed by close(2). -ENOENT; -EACCES: no pin; -EPERM:
- * a dot in the name; -EMFILE.
+ * A new descriptor of what has the name, to be closed by close(2). -ENOENT; -EACCES: no pin;
+ * -EPERM: a dot in the name; -EMFILE.
  */
 int userbpf_get_pinned(const char *path);
 
@@ -111,8 +111,9 @@ uint32_t userbpf_map_max_entries(const struct userbpf_map *map);
 size_t userbpf_map_copy_size(const struct userbpf_map *map);
 
 /*
- * Element functions make no system call and check no identity; a lookup takes no lock, a change one
- * lock of a small part of the map. Keys are key_size bytes; NULL for queues and stacks.
+ * Element functions check no identity, and make no system call but to wait for a lock and to change
+ * maps of maps. A lookup takes no lock, a change one of a small part of the map, a queue's or
+ * stack's the whole one's. Keys are key_size bytes; NULL for queues and stacks.
  *
  * Common errors: -EPERM: not allowed by the access of the descriptor that was opened (BPF_F_RDONLY,
  * BPF_F_WRONLY), or the map is frozen. -EINVAL: key is NULL, or must be. -524: not with this map
@@ -145,8 +146,8 @@ int userbpf_map_copy(const struct userbpf_map *map, const void *key, void *value
 /* Copies the value and deletes the element, at once. 0; -ENOENT. */
 int userbpf_map_take(const struct userbpf_map *map, const void *key, void *value);
 /*
- * Sets the value of a key, from copy_size bytes. flags: BPF_ANY, BPF_NOEXIST, BPF_EXIST, BPF_F_LOCK.
- * 0; -EEXIST, -ENOENT: by flags; -E2BIG: the map is full, or the index beyond the array; -EINVAL:
+ * Sets the value of a key, from copy_size bytes. flags: BPF_ANY, BPF_NOEXIST, BPF_EXIST and
+ * BPF_F_LOCK. 0; -EEXIST, -ENOENT: by flags; -E2BIG: the map is full, or the index beyond the array; -EINVAL:
  * flags; -ENOMEM: elements of BPF_F_NO_PREALLOC; for maps of maps -EBADF, -EINVAL: the inner map.
  */
 int userbpf_map_update(const struct userbpf_map *map, const void *key, const void *value,
@@ -225,11 +226,11 @@ void userbpf_runner_close(struct userbpf_runner *runner);
 /*
  * Runs the program count times, in order, without a system call; all of them, whatever one returns.
  * Meanwhile the thread owns a virtual CPU, whose values in per-CPU maps are its own. Returns 0, or
- * the error of the first run that has one. The error of each run is in it: -EINVAL: size of packet or
- * context, or reserved; -E2BIG: unknown bytes in ctx; -ENODEV: no such interface in ctx; -EFAULT: no
- * data, or the checks stopped the program (`userbpf trace` tells why); -EOPNOTSUPP; -ENOSPC: the
- * packet has grown beyond data_room (what fits was put back, data_size tells the need), or ctx is
- * smaller than the structure.
+ * the error of the first run that has one. Each run has its own in error: -EINVAL: size of packet
+ * or context, contents of ctx, or reserved; -ENOMEM: an XDP packet above 72 KiB; -E2BIG: unknown
+ * bytes in ctx; -ENODEV: no such interface in ctx; -EFAULT: no data, or the checks stopped the
+ * program (`userbpf trace` tells why); -ENOSPC: the packet has grown beyond data_room (what fits
+ * was put back, data_size tells the need), or ctx is smaller than the structure.
  */
 int userbpf_runner_run(struct userbpf_runner *runner, struct userbpf_run *runs, size_t count);
 

@@ -21,7 +21,7 @@ struct userbpf_map {
 	enum object_access access; /* of the descriptor */
 	bool keyless;
 	int fd;
-	/* The type's; a function that finds nothing where it has none or the descriptor may not read. */
+	/* The type's; or one that finds nothing. */
 	void *(*lookup)(struct map *map, const void *key);
 	void *(*lookup_percpu)(struct map *map, const void *key, u32 cpu);
 };
@@ -291,7 +291,8 @@ API cold int userbpf_map_create(const struct userbpf_map_opts *opts, struct user
 	int fd, err;
 
 	*handle = NULL;
-	err = api_read_opts(&known, sizeof(known), offsetof(struct userbpf_map_opts, inner_fd), opts);
+	err = api_read_opts(&known, sizeof(known), offsetof(struct userbpf_map_opts, inner_fd),
+			    opts);
 	if (err)
 		return err;
 	fd = create(&known);

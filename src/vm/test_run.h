@@ -25,7 +25,7 @@ enum test_run_parts {
 #define TEST_TURN_INSNS (1u << 20)
 
 /*
- * What runs of one program share whose caller owns the virtual CPU: all that can be made ready once.
+ * What runs of one program share whose caller owns the virtual CPU: what can be made ready once.
  * insns_left counts down to 0, when it is time to give the virtual CPU up.
  */
 struct test_turn {

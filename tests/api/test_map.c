@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #define HASH BPF_MAP_TYPE_HASH
@@ -109,20 +110,100 @@ static void test_open(void **state)
 	userbpf_map_close(again);
 }
 
-static void test_no_descriptors(void **state)
+static void test_exhaustion(void **state)
 {
 	struct userbpf_map *map = create_map(HASH, 4, 8, 10, 0), *again;
-	int fds[4096], count = 0, fd;
+	struct userbpf_map_opts opts = {.size = sizeof(opts),
+					.type = HASH,
+					.key_size = 4,
+					.value_size = 4000,
+					.max_entries = 1u << 27};
+	struct rlimit limit, none;
 
-	while (count < 4096 && (fd = dup(0)) >= 0)
-		fds[count++] = fd;
-	if (count < 4096) {
-		assert_int_equal(userbpf_map_open(userbpf_map_fd(map), &again), -EMFILE);
-		assert_null(again);
-	}
-	while (count)
-		close(fds[--count]);
+	assert_int_equal(userbpf_map_create(&opts, &again), -ENOMEM);
+	opts.max_entries = 1;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = limit;
+	none.rlim_cur = 3;
+	setrlimit(RLIMIT_NOFILE, &none);
+	assert_int_equal(userbpf_map_open(userbpf_map_fd(map), &again), -EMFILE);
+	assert_null(again);
+	assert_int_equal(userbpf_map_create(&opts, &again), -EMFILE);
+	assert_null(again);
+	setrlimit(RLIMIT_NOFILE, &limit);
 	userbpf_map_close(map);
+}
+
+/* Maps with BTF: [1] int, [2] struct bpf_spin_lock, [3] struct { bpf_spin_lock lock; int n; } */
+
+static int load_btf(void)
+{
+	static const char strings[] = "\0int\0bpf_spin_lock\0val\0value\0lock\0n";
+	enum { INT = 1, SPIN_LOCK = 5, VAL = 19, VALUE = 23, LOCK = 29, N = 34 };
+	static const uint32_t types[] = {
+		INT, 1u << 24, 4, 1u << 24 | 32,
+		SPIN_LOCK, 4u << 24 | 1, 4, VAL, 1, 0,
+		VALUE, 4u << 24 | 2, 8, LOCK, 2, 0, N, 1, 32,
+	};
+	struct {
+		uint16_t magic;
+		uint8_t version, flags;
+		uint32_t hdr_len, type_off, type_len, str_off, str_len;
+		uint8_t data[sizeof(types) + sizeof(strings)];
+	} btf = {.magic = 0xeb9f,
+		 .version = 1,
+		 .hdr_len = 24,
+		 .type_len = sizeof(types),
+		 .str_off = sizeof(types),
+		 .str_len = sizeof(strings)};
+	union test_attr attr = {.a = {.btf = ptr64(&btf), .btf_size = 24 + sizeof(btf.data)}};
+	int fd;
+
+	memcpy(btf.data, types, sizeof(types));
+	memcpy(btf.data + sizeof(types), strings, sizeof(strings));
+	fd = (int)bpf_sys(BPF_BTF_LOAD, &attr, sizeof(attr.a));
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void test_spin_lock(void **state)
+{
+	struct userbpf_map_opts opts = {.size = sizeof(opts),
+					.type = HASH,
+					.key_size = 4,
+					.value_size = 8,
+					.max_entries = 4,
+					.btf_fd = load_btf(),
+					.btf_key_type_id = 1,
+					.btf_value_type_id = 3};
+	uint32_t key = 1, value[2] = {77, 5}, out[2];
+	struct userbpf_map *map, *outer;
+
+	assert_int_equal(userbpf_map_create(&opts, &map), 0);
+	assert_int_equal(userbpf_map_copy(map, &key, out, BPF_F_LOCK), -ENOENT);
+	assert_int_equal(userbpf_map_update(map, &key, value, BPF_ANY | BPF_F_LOCK), 0);
+	assert_int_equal(userbpf_map_update(map, &key, value, BPF_EXIST | BPF_F_LOCK), 0);
+	assert_int_equal(userbpf_map_copy(map, &key, out, BPF_F_LOCK), 0);
+	assert_int_equal(out[0], 0); /* a lock is nobody's business */
+	assert_int_equal(out[1], 5);
+	userbpf_map_close(map);
+
+	opts.btf_value_type_id = 99;
+	assert_int_equal(userbpf_map_create(&opts, &map), -EINVAL);
+	map = create_map(HASH, 4, 4, 4, 0);
+	opts.type = BPF_MAP_TYPE_ARRAY_OF_MAPS;
+	opts.value_size = 4;
+	opts.btf_value_type_id = 1;
+	opts.inner_fd = userbpf_map_fd(map);
+	assert_int_equal(userbpf_map_create(&opts, &outer), -ENOTSUPP);
+	opts.btf_key_type_id = opts.btf_value_type_id = 0;
+	opts.inner_fd = -1;
+	assert_int_equal(userbpf_map_create(&opts, &outer), -EBADF);
+	userbpf_map_close(map);
+	close(opts.btf_fd);
+	opts.type = HASH;
+	opts.btf_value_type_id = 1;
+	assert_int_equal(userbpf_map_create(&opts, &map), -EBADF);
 }
 
 static void test_hash(void **state)
@@ -394,6 +475,10 @@ static void test_pins(void **state)
 	assert_int_equal(userbpf_get_pinned("/sys/fs/bpf/table"), -ENOENT);
 	assert_int_equal(userbpf_pin(-1, "/sys/fs/bpf/table"), -EINVAL);
 	assert_int_equal(userbpf_pin(fd, "/dev/shm/table"), -EPERM);
+	assert_int_equal(userbpf_pin(fd, "/sys/fs/bpf/a.table"), -EPERM);
+	assert_int_equal(userbpf_pin(fd, NULL), -EFAULT);
+	assert_int_equal(userbpf_get_pinned("/sys/fs/bpf/a.table"), -EPERM);
+	assert_int_equal(userbpf_get_pinned("/sys/fs/bpf"), -EACCES);
 	assert_int_equal(userbpf_pin(fd, "/sys/fs/bpf/table"), 0);
 	assert_int_equal(userbpf_pin(fd, "/sys/fs/bpf/table"), -EEXIST);
 	assert_int_equal(userbpf_pin(fd, "/sys/fs/bpf/no/table"), -ENOENT);
@@ -435,7 +520,7 @@ static void test_fork(void **state)
 	userbpf_map_close(map);
 }
 
-/* Threads with one handle count in shared values; others open, use and close handles of their own. */
+/* Threads with one handle count in shared values; others open and close handles of their own. */
 
 enum { THREADS = 4, ROUNDS = 20000, KEYS = 16 };
 
@@ -544,7 +629,8 @@ int main(void)
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_create_errors),
 		cmocka_unit_test(test_open),
-		cmocka_unit_test(test_no_descriptors),
+		cmocka_unit_test(test_exhaustion),
+		cmocka_unit_test(test_spin_lock),
 		cmocka_unit_test(test_hash),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_walk),

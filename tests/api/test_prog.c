@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * test_prog.c: program handles and runners: packets in and out, contexts, every errno, both engines,
- * threads with runners of their own.
+ * test_prog.c: program handles and runners: packets in and out, contexts, every errno, both
+ * engines, threads with runners of their own.
  */
 #include "api/api_test.h"
 
@@ -147,10 +147,11 @@ static void test_errors(void **state)
 {
 	struct userbpf_prog *prog = open_prog(load(BPF_PROG_TYPE_XDP, count_byte, 0), 0);
 	struct userbpf_runner *runner = open_runner(prog);
-	uint8_t packet[64] = {5}, ctx[256] = {0};
-	struct userbpf_run good = {.data = packet, .data_size = 64}, runs[6];
+	static uint8_t packet[80000] = {5};
+	uint8_t ctx[256] = {0};
+	struct userbpf_run good = {.data = packet, .data_size = 64}, runs[7];
 
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 7; i++)
 		runs[i] = good;
 	runs[1].data_size = 13;
 	runs[2].data = NULL;
@@ -158,8 +159,9 @@ static void test_errors(void **state)
 	runs[4].ctx = ctx;
 	runs[4].ctx_size = sizeof(ctx);
 	ctx[255] = 1;
+	runs[6].data_size = sizeof(packet);
 	errno = 77;
-	assert_int_equal(userbpf_runner_run(runner, runs, 6), -EINVAL);
+	assert_int_equal(userbpf_runner_run(runner, runs, 7), -EINVAL);
 	assert_int_equal(runs[0].error, 0);
 	assert_int_equal(runs[1].error, -EINVAL);
 	assert_int_equal(runs[2].error, -EFAULT);
@@ -167,6 +169,7 @@ static void test_errors(void **state)
 	assert_int_equal(runs[4].error, -E2BIG);
 	assert_int_equal(runs[5].error, 0);
 	assert_int_equal(runs[5].retval, 5);
+	assert_int_equal(runs[6].error, -ENOMEM);
 	assert_int_equal(errno, 77);
 	close_both(prog, runner);
 }
