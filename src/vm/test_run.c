@@ -43,18 +43,6 @@ static int run_once(struct vm_run *vm, u64 *turn, u64 *retval)
 	return err;
 }
 
-/* Runs until the turn is over. */
-static int run_turn(struct vm_run *vm, u32 *left, u64 *retval)
-{
-	u64 turn = TEST_TURN_INSNS;
-	int err;
-
-	do {
-		err = run_once(vm, &turn, retval);
-	} while (--*left && turn && !err);
-	return err;
-}
-
 /*
  * As in the kernel, signals wait during repeated runs and end them between two runs; their handlers
  * run before bpf() returns. Signals that report a fault of this thread cannot wait.
@@ -104,6 +92,18 @@ static int run_in_turn(struct vm_run *vm, struct test_run *run)
 	run->retval = (u32)retval;
 	if (unlikely(err))
 		vm_fault_report(vm);
+	return err;
+}
+
+/* Runs until the turn is over. */
+static int run_turn(struct vm_run *vm, u32 *left, u64 *retval)
+{
+	u64 turn = TEST_TURN_INSNS;
+	int err;
+
+	do {
+		err = run_once(vm, &turn, retval);
+	} while (--*left && turn && !err);
 	return err;
 }
 
