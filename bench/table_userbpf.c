@@ -1,45 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
-/* table_userbpf.c: a HASH map of the realm that this process runs in, without system calls. */
-#include "maps/map.h"
+/* table_userbpf.c: a HASH map through the C library, in the realm that this process runs in. */
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <userbpf/userbpf.h>
 
-#include <bpf/bpf.h>
-#include <unistd.h>
-
-#include "object/realm.h"
 #include "table.h"
 
-static struct map *map_behind(int fd)
+static void *create(__u32 entries)
 {
-	struct object *object;
+	const struct userbpf_map_opts opts = {
+		.size = sizeof(opts),
+		.type = BPF_MAP_TYPE_HASH,
+		.key_size = sizeof(__u32),
+		.value_size = sizeof(__u64),
+		.max_entries = entries,
+	};
+	struct userbpf_map *map;
 
-	object_register(&map_object_type);
-	if (realm_open() || object_from_fd(fd, OBJECT_MAP, &object, NULL))
-		return NULL;
-	return map_of(object);
-}
-
-static void *create(u32 entries)
-{
-	const int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "bench", sizeof(u32), sizeof(u64), entries,
-				      NULL);
-	struct map *map = fd < 0 ? NULL : map_behind(fd);
-
-	if (fd >= 0)
-		close(fd);
-	return map;
+	return userbpf_map_create(&opts, &map) ? NULL : map;
 }
 
 static void destroy(void *table)
 {
-	struct map *map = table;
-
-	object_put(&map->object);
+	userbpf_map_close(table);
 }
 
-static bool get(void *table, u32 key, __u64 *value)
+static bool get(void *table, __u32 key, __u64 *value)
 {
-	struct map *map = table;
-	const u64 *found = map->ops->lookup(map, &key);
+	const __u64 *found = userbpf_map_lookup(table, &key);
 
 	if (!found)
 		return false;
@@ -47,18 +35,14 @@ static bool get(void *table, u32 key, __u64 *value)
 	return true;
 }
 
-static void put(void *table, u32 key, __u64 value)
+static void put(void *table, __u32 key, __u64 value)
 {
-	struct map *map = table;
-
-	map->ops->update(map, &key, &value, BPF_ANY);
+	userbpf_map_update(table, &key, &value, BPF_ANY);
 }
 
-static void remove_key(void *table, u32 key)
+static void remove_key(void *table, __u32 key)
 {
-	struct map *map = table;
-
-	map->ops->delete (map, &key);
+	userbpf_map_delete(table, &key);
 }
 
 const struct table_ops userbpf_table = {
