@@ -9,7 +9,6 @@
 #include "base/atomic.h"
 #include "base/memory.h"
 #include "base/syscall.h"
-#include "object/realm.h"
 #include "vm/prog.h"
 #include "vm/test_run.h"
 
@@ -45,18 +44,16 @@ static void run_once(struct userbpf_runner *runner, struct userbpf_run *run)
 
 API int userbpf_runner_run(struct userbpf_runner *runner, struct userbpf_run *runs, size_t count)
 {
-	struct vcpu_table *vcpus = &realm_state()->vcpus;
 	size_t done = 0;
 	int first = 0;
 
 	while (done < count) {
-		runner->turn.insns_left = TEST_TURN_INSNS;
-		vcpu_enter(vcpus);
+		test_turn_begin(&runner->turn);
 		do {
 			run_once(runner, &runs[done]);
 			first = first ? first : runs[done].error;
 		} while (++done < count && runner->turn.insns_left);
-		vcpu_leave(vcpus);
+		test_turn_end(&runner->turn);
 	}
 	return first;
 }

@@ -18,7 +18,9 @@
 #include "vm/ctx.h"
 #include "vm/test_run_common.h"
 
-#define RUN_INSNS 1024u /* what a run costs beside its instructions */
+/* Instructions between two chances for others to get the virtual CPU; a run counts as some. */
+#define TURN_INSNS (1u << 20)
+#define RUN_INSNS 1024u
 #define RAW_TP_CTX_MAX 96u
 #define SYSCALL_CTX_MAX UINT16_MAX
 
@@ -40,6 +42,18 @@ static int run_once(struct vm_run *vm, u64 *turn, u64 *retval)
 	err = vm_run(vm, retval);
 	used = VM_DEFAULT_BUDGET - vm->insns_left + RUN_INSNS;
 	*turn -= MIN(*turn, used);
+	return err;
+}
+
+/* Runs until the turn is over. */
+static int run_turn(struct vm_run *vm, u32 *left, u64 *retval)
+{
+	u64 turn = TURN_INSNS;
+	int err;
+
+	do {
+		err = run_once(vm, &turn, retval);
+	} while (--*left && turn && !err);
 	return err;
 }
 
@@ -88,22 +102,9 @@ static int run_in_turn(struct vm_run *vm, struct test_run *run)
 	u64 retval = 0;
 	int err = run_once(vm, &run->turn->insns_left, &retval);
 
-	vm_release_maps(vm);
 	run->retval = (u32)retval;
 	if (unlikely(err))
 		vm_fault_report(vm);
-	return err;
-}
-
-/* Runs until the turn is over. */
-static int run_turn(struct vm_run *vm, u32 *left, u64 *retval)
-{
-	u64 turn = TEST_TURN_INSNS;
-	int err;
-
-	do {
-		err = run_once(vm, &turn, retval);
-	} while (--*left && turn && !err);
 	return err;
 }
 
@@ -311,6 +312,18 @@ int prog_test_run(struct prog *prog, struct test_run *run)
 	if (!prog->type->test_run)
 		return -ENOTSUPP;
 	return prog->type->test_run(prog, run);
+}
+
+void test_turn_begin(struct test_turn *turn)
+{
+	turn->insns_left = TURN_INSNS;
+	vcpu_enter(&realm_state()->vcpus);
+}
+
+void test_turn_end(struct test_turn *turn)
+{
+	vm_release_maps(&turn->run.vm);
+	vcpu_leave(&realm_state()->vcpus);
 }
 
 /* Cold path */

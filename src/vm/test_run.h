@@ -21,12 +21,9 @@ enum test_run_parts {
 /* The largest packet a run can leave behind: room for data_out when the caller names no size. */
 #define TEST_DATA_OUT_MAX (256u << 10)
 
-/* Instructions between two chances for others to get the virtual CPU; a run counts as some. */
-#define TEST_TURN_INSNS (1u << 20)
-
 /*
- * What runs of one program share whose caller owns the virtual CPU: what can be made ready once.
- * insns_left counts down to 0, when it is time to give the virtual CPU up.
+ * What consecutive runs of one program share: all that can be made ready once. insns_left counts
+ * down to 0, when it is time to end the turn and give others a chance to get the virtual CPU.
  */
 struct test_turn {
 	struct packet_run run;
@@ -72,6 +69,9 @@ must_check int prog_test_run(struct prog *prog, struct test_run *run);
 /* 0 or -ENOMEM. */
 must_check int test_turn_init(struct test_turn *turn, struct prog *prog);
 void test_turn_free(struct test_turn *turn);
+/* Owns a virtual CPU from begin to end; inner maps that programs meet stay held meanwhile. */
+void test_turn_begin(struct test_turn *turn);
+void test_turn_end(struct test_turn *turn);
 
 /* By kind of context; named by prog_types.def only. */
 int test_run_skb(struct prog *prog, struct test_run *run);

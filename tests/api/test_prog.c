@@ -278,6 +278,62 @@ static void test_stopped(void **state)
 	close_both(prog, runner);
 }
 
+/* Counts in an inner map, which another one replaces between two batches. */
+static void check_inner_maps(uint32_t flags)
+{
+	struct userbpf_map *inner[2] = {create_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0),
+					create_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0)}, *outer;
+	const struct userbpf_map_opts opts = {.size = sizeof(opts),
+					      .type = BPF_MAP_TYPE_ARRAY_OF_MAPS,
+					      .key_size = 4,
+					      .value_size = 4,
+					      .max_entries = 1,
+					      .inner_fd = userbpf_map_fd(inner[0])};
+	int err = userbpf_map_create(&opts, &outer);
+	const struct bpf_insn insns[] = {
+		INSN(BPF_ST | BPF_MEM | BPF_W, 10, 0, -4, 0),
+		MOV(2, 10),
+		ADD(2, -4),
+		INSN(BPF_LD | BPF_IMM | BPF_DW, 1, BPF_PSEUDO_MAP_FD, 0, userbpf_map_fd(outer)),
+		INSN(0, 0, 0, 0, 0),
+		CALL(BPF_FUNC_map_lookup_elem),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 8, 0),
+		MOV(1, 0),
+		MOV(2, 10),
+		ADD(2, -4),
+		CALL(BPF_FUNC_map_lookup_elem),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3, 0),
+		LOAD(BPF_DW, 1, 0, 0),
+		ADD(1, 1),
+		STORE(BPF_DW, 0, 1, 0),
+		SET(0, 0),
+		EXIT,
+	};
+	struct userbpf_prog *prog = open_prog(load(BPF_PROG_TYPE_XDP, insns, 0), flags);
+	struct userbpf_runner *runner = open_runner(prog);
+	uint8_t packet[64] = {0};
+	struct userbpf_run run = {.data = packet, .data_size = 64}, runs[3] = {run, run, run};
+	const uint32_t key = 0;
+
+	assert_int_equal(err, 0);
+	for (int i = 0; i < 2; i++) {
+		int fd = userbpf_map_fd(inner[i]);
+
+		assert_int_equal(userbpf_map_update(outer, &key, &fd, BPF_ANY), 0);
+		assert_int_equal(userbpf_runner_run(runner, runs, 3), 0);
+		assert_int_equal(*(uint64_t *)userbpf_map_lookup(inner[i], &key), 3);
+		userbpf_map_close(inner[i]);
+	}
+	close_both(prog, runner);
+	userbpf_map_close(outer);
+}
+
+static void test_inner_maps(void **state)
+{
+	check_inner_maps(0);
+	check_inner_maps(USERBPF_TRUST);
+}
+
 /* Each thread counts in the value of its virtual CPU, without atomics, and nothing is lost. */
 
 enum { THREADS = 4, RUNS = 5000, BATCH = 10 };
@@ -359,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_plain_contexts),
 		cmocka_unit_test(test_no_test_run),
 		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_inner_maps),
 		cmocka_unit_test(test_threads),
 	};
 
