@@ -147,6 +147,7 @@ static int both_run(struct vm_run *run, u64 *retval)
 		vm_faultf(run, "no memory to compare engines");
 		return -EFAULT;
 	}
+	vm_release_maps(run); /* what is held from earlier runs is met, and remembered, anew */
 	remember_all(run);
 	err = run_twice(run, retval);
 	if (!err && run->both->full) {

@@ -532,6 +532,39 @@ static void syscall_program_writes_ctx_in(void **state)
 }
 
 /* Half of a context without the other, and addresses that are not there. */
+/* Inner maps are held from run to run. */
+static void repeated_runs_change_an_inner_map_once_each(void **state)
+{
+	const uint32_t key = 0, inner = (uint32_t)map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	const union test_attr create = {.a = {.map_type = BPF_MAP_TYPE_ARRAY_OF_MAPS,
+					      .key_size = 4,
+					      .value_size = 4,
+					      .max_entries = 1,
+					      .inner_map_fd = inner}};
+	const int outer = (int)bpf_sys(BPF_MAP_CREATE, &create, sizeof(create.a));
+	const struct bpf_insn count[] = {
+		ST_K(W, R10, -4, 0), MOV_X(R2, R10), ALU64_K(ADD, R2, -4),
+		LD64_RAW(R1, BPF_PSEUDO_MAP_FD, outer, 0),
+		CALL(BPF_FUNC_map_lookup_elem), J_K(JEQ, R0, 0, 8),
+		MOV_X(R1, R0), MOV_X(R2, R10), ALU64_K(ADD, R2, -4),
+		CALL(BPF_FUNC_map_lookup_elem), J_K(JEQ, R0, 0, 3),
+		LD(DW, R1, R0, 0), ALU64_K(ADD, R1, 1), ST_X(DW, R0, 0, R1),
+		MOV_K(R0, 0), EXIT, {0},
+	};
+	const struct run_case five = {"count", TC, count, IN(64), .repeat = 5};
+	struct buffers b;
+	union test_attr t;
+	uint64_t value = 0;
+
+	(void)state;
+	assert_int_equal(map_update(outer, &key, &inner, BPF_ANY), 0);
+	assert_int_equal(run(&five, &b, &t), 0);
+	assert_int_equal(map_lookup((int)inner, &key, &value), 0);
+	assert_int_equal(value, 5);
+	close(outer);
+	close((int)inner);
+}
+
 static void attribute_itself(void **state)
 {
 	int fd = prog_load(TC, 0, one, 2);
@@ -612,6 +645,7 @@ int main(void)
 		cmocka_unit_test(ctx_out_shows_what_ctx_in_may_set),
 		cmocka_unit_test(xdp_moves_are_seen_outside),
 		cmocka_unit_test(syscall_program_writes_ctx_in),
+		cmocka_unit_test(repeated_runs_change_an_inner_map_once_each),
 		cmocka_unit_test(attribute_itself),
 		cmocka_unit_test(signal_ends_repeated_runs),
 	};
