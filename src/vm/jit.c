@@ -177,19 +177,26 @@ static bool takes_callback(const struct helper *helper)
 	return memchr(helper->args, ARG_CALLBACK, sizeof(helper->args)) != NULL;
 }
 
-static bool call_helper(struct translation *t, const struct bpf_insn *insn)
+static u64 no_helper(struct vm_run *run)
+{
+	return vm_faultf(run, "call of a helper which programs of this type have not");
+}
+
+/* In code that is never reached there may be calls of anything. */
+static void call_helper(struct translation *t, const struct bpf_insn *insn)
 {
 	const struct helper *helper = helper_of((u32)insn->imm);
+	struct jit_call call = {.takes_run = true, .may_fault = true};
 
-	if (!helper || !helper->fn || !(helper->groups & t->jit.prog->type->helper_groups))
-		return false;
-	if (!call_operation(t, helper) && !call_loop(t, helper))
-		t->out->call(&t->jit, &(struct jit_call){.function = PTR_U64(helper->fn),
-							 .args = 5,
-							 .takes_run = true,
-							 .may_fault = true,
-							 .calls_back = takes_callback(helper)});
-	return true;
+	if (!helper || !helper->fn || !(helper->groups & t->jit.prog->type->helper_groups)) {
+		call.function = PTR_U64(no_helper);
+	} else {
+		if (call_operation(t, helper) || call_loop(t, helper))
+			return;
+		call.function = PTR_U64(helper->fn);
+		call.calls_back = takes_callback(helper);
+	}
+	t->out->call(&t->jit, &call);
 }
 
 static bool call_local(struct translation *t, const struct bpf_insn *insn)
@@ -303,7 +310,8 @@ static bool translate(struct translation *t, const struct bpf_insn *insn)
 		out->may_goto(jit, target);
 		return true;
 	case INSN_CALL:
-		return call_helper(t, insn);
+		call_helper(t, insn);
+		return true;
 	case INSN_CALL_LOCAL:
 		return call_local(t, insn);
 	case INSN_EXIT:

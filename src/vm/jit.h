@@ -37,8 +37,8 @@ struct jit {
 /* A C function that the code calls. */
 struct jit_call {
 	u64 function;
-	u8 args;        /* of R1 to R5, that it takes */
-	bool takes_run; /* before them */
+	bool takes_run; /* before R1 to R5 */
+	u8 args;        /* otherwise: how many of R1 to R5 it takes */
 	bool returns_int; /* which becomes R0 sign-extended */
 	bool may_fault; /* run->fault has to be looked at afterwards */
 	bool calls_back; /* into the program */

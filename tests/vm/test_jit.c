@@ -779,12 +779,17 @@ static void every_instruction_is_translated(void **unused)
 /* What has no translation: an error of the JIT, and for the interpreter what it would be anyway. */
 static void without_code_it_is_interpreted(void **unused)
 {
-	static struct program p = PROGRAM(MOV_K(R0, 7), J_K(JEQ, R0, 7, 1), CALL(9999), EXIT);
+	static struct program p = PROGRAM(MOV_K(R0, 7), J_K(JEQ, R0, 7, 1), RAW(0x85, 0, 2, 0, 1),
+					  EXIT);
+	static struct program dead = PROGRAM(MOV_K(R0, 7), J_K(JEQ, R0, 7, 1), CALL(9999), EXIT);
+	static struct program live = PROGRAM(MOV_K(R0, 8), J_K(JEQ, R0, 7, 1), CALL(9999), EXIT);
 	struct vm_fault fault;
 	u64 result;
 
 	(void)unused;
 	expect_fault(&p, "cannot be translated", 0);
+	expect_fault(&live, "call of a helper which programs of this type have not", 2);
+	assert_int_equal(run_in("jit", &dead, &fault, &result), 0);
 	assert_int_equal(run_in(NULL, &p, &fault, &result), 0);
 	assert_int_equal(result, 7);
 }
