@@ -56,6 +56,9 @@ API void *userbpf_map_lookup_cpu(const struct userbpf_map *handle, const void *k
 	return handle->lookup_percpu(handle->map, key, cpu);
 }
 
+/* Keys whose memory is on its way at once. */
+#define AHEAD 16u
+
 API size_t userbpf_map_lookup_batch(const struct userbpf_map *handle, const void *keys,
 				    size_t count, void **values)
 {
@@ -63,6 +66,8 @@ API size_t userbpf_map_lookup_batch(const struct userbpf_map *handle, const void
 	size_t found = 0;
 
 	for (size_t i = 0; i < count; i++, key += handle->map->key_size) {
+		if (i % AHEAD == 0)
+			map_prefetch(handle->map, key, MIN(count - i, (size_t)AHEAD));
 		values[i] = userbpf_map_lookup(handle, key);
 		found += values[i] != NULL;
 	}

@@ -64,6 +64,23 @@ void *hash_lookup(struct map *map, const void *key)
 	return likely(found.element) ? element_value(h, found.element) : NULL;
 }
 
+/* What a slot holds may have changed when the element is prefetched; any address will do. */
+void hash_prefetch(struct map *map, const void *key, bool element)
+{
+	const struct hash *h = hash_of(map);
+	const struct target target = target_of(h, key);
+	struct bucket *bucket = &h->buckets[target.home];
+	u32 matches;
+
+	if (!element) {
+		__builtin_prefetch(bucket);
+		return;
+	}
+	for (matches = bucket_matches(bucket, target.tag); matches; matches &= matches - 1)
+		__builtin_prefetch(element_at(
+			h, slot_index(load_relaxed(&bucket->slots[__builtin_ctz(matches)]))));
+}
+
 struct found hash_look_far(const struct hash *h, const void *key)
 {
 	struct hit hit;
@@ -876,6 +893,7 @@ const struct map_ops hash_map_ops = {
 	.fields = MAP_F_LOCK | MAP_F_TIMER | MAP_F_OBJECT | MAP_F_ROOT,
 	.update_flags = BPF_EXIST,
 	.lookup = hash_lookup,
+	.prefetch = hash_prefetch,
 	.update = hash_update,
 	.delete = hash_delete,
 	.value_at = hash_value_at,
@@ -902,6 +920,7 @@ const struct map_ops percpu_hash_map_ops = {
 	.fields = MAP_F_OBJECT,
 	.update_flags = BPF_EXIST,
 	.lookup = percpu_hash_lookup,
+	.prefetch = hash_prefetch,
 	.lookup_percpu = percpu_hash_lookup_percpu,
 	.update = percpu_hash_update,
 	.delete = hash_delete,

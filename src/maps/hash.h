@@ -482,6 +482,7 @@ must_check int hash_evict(struct hash *h, u32 index, u32 generation);
 
 /* Operations that all types of the family share. */
 void *hash_lookup(struct map *map, const void *key);
+void hash_prefetch(struct map *map, const void *key, bool element);
 void *percpu_hash_lookup(struct map *map, const void *key);
 int hash_delete(struct map *map, const void *key);
 int hash_copy_value(struct map *map, const void *key, void *value);

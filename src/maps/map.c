@@ -77,6 +77,22 @@ int map_copy_value_locked(struct map *map, const void *key, void *value)
 	return err;
 }
 
+/* A smaller map lies in the cache, and looking twice costs more than it saves. */
+#define PREFETCH_BYTES (1u << 20)
+
+void map_prefetch(struct map *map, const void *keys, size_t count)
+{
+	const u8 *key;
+
+	if (!map->ops->prefetch || map->object.region.size < PREFETCH_BYTES)
+		return;
+	for (int element = 0; element < 2; element++) {
+		key = keys;
+		for (size_t i = 0; i < count; i++, key += map->key_size)
+			map->ops->prefetch(map, key, element);
+	}
+}
+
 int map_update_user(struct map *map, const void *key, const void *value, u64 flags)
 {
 	if (!map->ops->update_user)

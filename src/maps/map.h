@@ -179,6 +179,11 @@ struct map_ops {
 	void *(*lookup_percpu)(struct map *map, const void *key, u32 cpu);
 	/* As lookup, where looking is no use of the element (a walk). Unset: lookup. */
 	void *(*look)(struct map *map, const void *key);
+	/*
+	 * Begins to load what a lookup or change of this key will touch: the index first, and, once that
+	 * has come, the element. For many keys in turn. Unset: there is nothing to wait for.
+	 */
+	void (*prefetch)(struct map *map, const void *key, bool element);
 	int (*update)(struct map *map, const void *key, const void *value, u64 flags);
 	int (*delete)(struct map *map, const void *key);
 	/* Types without keys. pop and peek of an empty map: -ENOENT, and value_size zeros in value. */
@@ -279,6 +284,8 @@ int map_update_inner(struct map *map, const void *key, struct map *inner, int in
 		     u64 flags);
 int map_delete(struct map *map, const void *key);
 int map_get_next_key(struct map *map, const void *key, void *next_key);
+/* Of count keys that follow one another, not many; see map_ops.prefetch. */
+void map_prefetch(struct map *map, const void *keys, size_t count);
 int map_lookup_and_delete(struct map *map, const void *key, void *value);
 /* As map_ops.walk, which the type must have. */
 int map_walk(struct map *map, u32 *cursor, void *keys, void *values, u32 *count, bool with_delete);
