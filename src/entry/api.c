@@ -64,16 +64,21 @@ API const char *userbpf_version(void)
 
 API int userbpf_pin(int fd, const char *path)
 {
-	union bpf_attr attr = {.pathname = PTR_U64(path), .bpf_fd = (u32)fd};
+	union bpf_attr attr;
 	KEEP_ERRNO;
 
+	memset(&attr, 0, sizeof(attr)); /* an initializer need not clear all of a union */
+	attr.pathname = PTR_U64(path);
+	attr.bpf_fd = (u32)fd;
 	return (int)bpf_call(BPF_OBJ_PIN, PTR_U64(&attr), sizeof(attr));
 }
 
 API int userbpf_get_pinned(const char *path)
 {
-	union bpf_attr attr = {.pathname = PTR_U64(path)};
+	union bpf_attr attr;
 	KEEP_ERRNO;
 
+	memset(&attr, 0, sizeof(attr));
+	attr.pathname = PTR_U64(path);
 	return (int)bpf_call(BPF_OBJ_GET, PTR_U64(&attr), sizeof(attr));
 }

@@ -272,20 +272,21 @@ static cold int set_name(union bpf_attr *attr, const char *name)
 
 static cold int create(const struct userbpf_map_opts *opts)
 {
-	union bpf_attr attr = {
-		.map_type = opts->type,
-		.key_size = opts->key_size,
-		.value_size = opts->value_size,
-		.max_entries = opts->max_entries,
-		.map_flags = opts->flags,
-		.inner_map_fd = (u32)opts->inner_fd,
-		.numa_node = opts->numa_node,
-		.btf_fd = (u32)opts->btf_fd,
-		.btf_key_type_id = opts->btf_key_type_id,
-		.btf_value_type_id = opts->btf_value_type_id,
-	};
-	int err = set_name(&attr, opts->name);
+	union bpf_attr attr;
+	int err;
 
+	memset(&attr, 0, sizeof(attr)); /* an initializer need not clear all of a union */
+	attr.map_type = opts->type;
+	attr.key_size = opts->key_size;
+	attr.value_size = opts->value_size;
+	attr.max_entries = opts->max_entries;
+	attr.map_flags = opts->flags;
+	attr.inner_map_fd = (u32)opts->inner_fd;
+	attr.numa_node = opts->numa_node;
+	attr.btf_fd = (u32)opts->btf_fd;
+	attr.btf_key_type_id = opts->btf_key_type_id;
+	attr.btf_value_type_id = opts->btf_value_type_id;
+	err = set_name(&attr, opts->name);
 	return err ? err : (int)bpf_call(BPF_MAP_CREATE, PTR_U64(&attr), sizeof(attr));
 }
 
