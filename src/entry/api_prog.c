@@ -23,6 +23,12 @@ struct userbpf_runner {
 	struct test_run test; /* what a run does not say stays 0 */
 };
 
+/* Memory and size of a context come together, as in bpf(2); what follows relies on it. */
+static inline bool is_valid(const struct userbpf_run *run)
+{
+	return !run->reserved && !run->ctx == !run->ctx_size;
+}
+
 static void run_once(struct userbpf_runner *runner, struct userbpf_run *run)
 {
 	struct test_run *test = &runner->test;
@@ -36,7 +42,7 @@ static void run_once(struct userbpf_runner *runner, struct userbpf_run *run)
 	test->ctx_in = test->ctx_out = run->ctx;
 	test->ctx_size_in = test->ctx_out_room = run->ctx_size;
 	test->retval = 0;
-	run->error = run->reserved ? -EINVAL : runner->prog->type->test_run(runner->prog, test);
+	run->error = is_valid(run) ? runner->prog->type->test_run(runner->prog, test) : -EINVAL;
 	run->retval = test->retval;
 	if (run->data_room && test->written & TEST_DATA_OUT)
 		run->data_size = test->data_size_out;

@@ -236,10 +236,15 @@ static void test_plain_contexts(void **state)
 	assert_int_equal(userbpf_runner_run(runner, &run, 1), -EINVAL);
 	run.ctx_size = 1u << 16;
 	assert_int_equal(userbpf_runner_run(runner, &run, 1), -EINVAL);
+	run = (struct userbpf_run){.ctx_size = sizeof(words)};
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), -EINVAL);
 	close_both(prog, runner);
 
 	prog = open_prog(load(BPF_PROG_TYPE_RAW_TRACEPOINT, second, 0), 0);
 	runner = open_runner(prog);
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), -EINVAL);
+	run = (struct userbpf_run){.ctx = words};
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), -EINVAL);
 	run = (struct userbpf_run){.ctx = words, .ctx_size = sizeof(words)};
 	assert_int_equal(userbpf_runner_run(runner, &run, 1), 0);
 	assert_int_equal(run.retval, 42);
