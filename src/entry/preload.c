@@ -247,8 +247,9 @@ ALIAS(statfs64, statfs);
 
 __attribute__((constructor)) static void start(void)
 {
-	const char *verbose = getenv("USERBPF_VERBOSE"), *trust = getenv("USERBPF_TRUST");
-	const char *engine = getenv("USERBPF_ENGINE");
+	const char *verbose = secure_getenv("USERBPF_VERBOSE");
+	const char *engine = secure_getenv("USERBPF_ENGINE");
+	const char *trust = secure_getenv("USERBPF_TRUST");
 
 	if (verbose)
 		log_set_level(*verbose >= '2'   ? LOG_CALLS
