@@ -531,7 +531,6 @@ static void syscall_program_writes_ctx_in(void **state)
 	assert_int_equal(*(uint32_t *)(void *)(b.ctx + 4), 5);
 }
 
-/* Half of a context without the other, and addresses that are not there. */
 /* Inner maps are held from run to run. */
 static void repeated_runs_change_an_inner_map_once_each(void **state)
 {
@@ -565,6 +564,7 @@ static void repeated_runs_change_an_inner_map_once_each(void **state)
 	close((int)inner);
 }
 
+/* Half of a context without the other, and addresses that are not there. */
 static void attribute_itself(void **state)
 {
 	int fd = prog_load(TC, 0, one, 2);
