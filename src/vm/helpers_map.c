@@ -124,7 +124,7 @@ HELPER_FN(loop)
 	if (r4)
 		return HELPER_ERROR(EINVAL);
 	if (count > HELPER_LOOPS_MAX)
-		return HELPER_ERROR(E2BIG);
+		return (u32)-E2BIG; /* what the kernel makes of it where the callback is a constant */
 	for (; args[0] < count; args[0]++)
 		if (vm_callback(run, (u32)r2, args, &stop) || stop)
 			return args[0] + 1;

@@ -87,6 +87,34 @@ static inline s64 insn_jump_target(const struct bpf_insn *insn, u32 pc)
 	return (s64)pc + 1 + (insn->code == (BPF_JMP32 | BPF_JA) ? insn->imm : insn->off);
 }
 
+#define INSN_R0_TO_R5 0x3fu
+
+/* Registers that an instruction may change, a bit for each. */
+static inline u32 insn_changes(const struct bpf_insn *insn)
+{
+	switch (BPF_CLASS(insn->code)) {
+	case BPF_ALU:
+	case BPF_ALU64:
+	case BPF_LDX:
+		return 1u << insn->dst_reg;
+	case BPF_LD:
+		return insn->code == CODE_LD_IMM64 ? 1u << insn->dst_reg : INSN_R0_TO_R5;
+	case BPF_STX:
+		return BPF_MODE(insn->code) == BPF_ATOMIC
+			       ? 1u << insn->src_reg | 1u << insn->dst_reg | 1u
+			       : 0;
+	case BPF_JMP:
+		return BPF_OP(insn->code) == BPF_CALL ? INSN_R0_TO_R5 : 0;
+	}
+	return 0;
+}
+
+/* The value of a ld_imm64 in its two halves. */
+static inline u64 insn_imm64(const struct bpf_insn *insn)
+{
+	return (u64)(u32)insn[1].imm << 32 | (u32)insn->imm;
+}
+
 /* Refers to a subprogram of the same program: a local call, or the address of a callback. */
 static inline bool insn_names_subprog(const struct bpf_insn *insn)
 {

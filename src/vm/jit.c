@@ -22,7 +22,9 @@
 #include "vm/packet_load.h"
 #include "vm/state.h"
 
-#define PASSES_MAX 32
+#define SHRINKING_PASSES 16
+/* The JIT's instructions are faster by so much, and it counts more than it executes. */
+#define BUDGET_FACTOR 16
 /* run->pc while no instruction has said where it is: they do on their way out. */
 #define PC_UNKNOWN UINT32_MAX
 
@@ -56,11 +58,17 @@ static u32 sub_end(const struct prog *prog, u32 sub)
 /* The subprogram that begins at an instruction; nr_subprogs if none does. */
 static u32 sub_of(const struct prog *prog, u64 first)
 {
-	u32 sub = 0;
+	u32 low = 0, high = prog->nr_subprogs;
 
-	while (sub < prog->nr_subprogs && prog->subprogs[sub] != first)
-		sub++;
-	return sub;
+	while (low < high) {
+		u32 middle = (low + high) / 2;
+
+		if (prog->subprogs[middle] < first)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < prog->nr_subprogs && prog->subprogs[low] == first ? low : prog->nr_subprogs;
 }
 
 static void place(struct translation *t, u32 *at)
@@ -84,23 +92,16 @@ static bool is_known(const struct translation *t, u32 reg)
 
 static void learn_from(struct translation *t, const struct bpf_insn *insn)
 {
-	const u8 class = BPF_CLASS(insn->code);
+	const u32 dst = insn->dst_reg, src = insn->src_reg;
 
-	if (insn->code == (BPF_JMP | BPF_CALL))
-		t->known &= ~0x3fu; /* R0-R5 */
-	else if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_K))
-		learn(t, insn->dst_reg, (u64)(s64)insn->imm);
-	else if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !insn->off &&
-		 is_known(t, insn->src_reg))
-		learn(t, insn->dst_reg, t->values[insn->src_reg]);
+	if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_K))
+		learn(t, dst, (u64)(s64)insn->imm);
+	else if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && !insn->off && is_known(t, src))
+		learn(t, dst, t->values[src]);
 	else if (insn->code == CODE_LD_IMM64)
-		learn(t, insn->dst_reg, (u64)(u32)insn[1].imm << 32 | (u32)insn->imm);
-	else if (class == BPF_LD)
-		t->known &= ~0x3fu; /* a packet load */
-	else if (class == BPF_ALU || class == BPF_ALU64 || class == BPF_LDX)
-		t->known &= ~(1u << insn->dst_reg);
-	else if (class == BPF_STX && BPF_MODE(insn->code) == BPF_ATOMIC)
-		t->known &= ~(1u << insn->src_reg | 1u << insn->dst_reg | 1u << BPF_REG_0);
+		learn(t, dst, insn_imm64(insn));
+	else
+		t->known &= ~insn_changes(insn);
 }
 
 /* The map that R1 is known to be; NULL. */
@@ -168,7 +169,7 @@ static bool call_loop(struct translation *t, const struct helper *helper)
 	sub = sub_of(prog, t->values[BPF_REG_2]);
 	if (sub == 0 || sub == prog->nr_subprogs)
 		return false;
-	t->out->loop(&t->jit, sub, sub_end(prog, sub) - prog->subprogs[sub]);
+	t->out->loop(&t->jit, sub);
 	return true;
 }
 
@@ -182,21 +183,29 @@ static u64 no_helper(struct vm_run *run)
 	return vm_faultf(run, "call of a helper which programs of this type have not");
 }
 
-/* In code that is never reached there may be calls of anything. */
+static u64 no_instruction(struct vm_run *run)
+{
+	return vm_faultf(run, "unknown instruction");
+}
+
+/* In code that is never reached there may be anything. */
+static void call_fault(struct translation *t, u64 (*fault)(struct vm_run *run))
+{
+	t->out->call(&t->jit, &(struct jit_call){
+				      .function = PTR_U64(fault), .takes_run = true, .may_fault = true});
+}
+
 static void call_helper(struct translation *t, const struct bpf_insn *insn)
 {
 	const struct helper *helper = helper_of((u32)insn->imm);
-	struct jit_call call = {.takes_run = true, .may_fault = true};
 
-	if (!helper || !helper->fn || !(helper->groups & t->jit.prog->type->helper_groups)) {
-		call.function = PTR_U64(no_helper);
-	} else {
-		if (call_operation(t, helper) || call_loop(t, helper))
-			return;
-		call.function = PTR_U64(helper->fn);
-		call.calls_back = takes_callback(helper);
-	}
-	t->out->call(&t->jit, &call);
+	if (!helper || !helper->fn || !(helper->groups & t->jit.prog->type->helper_groups))
+		call_fault(t, no_helper);
+	else if (!call_operation(t, helper) && !call_loop(t, helper))
+		t->out->call(&t->jit, &(struct jit_call){.function = PTR_U64(helper->fn),
+							 .takes_run = true,
+							 .may_fault = true,
+							 .calls_back = takes_callback(helper)});
 }
 
 static bool call_local(struct translation *t, const struct bpf_insn *insn)
@@ -212,17 +221,30 @@ static bool call_local(struct translation *t, const struct bpf_insn *insn)
 
 /* Instructions */
 
-/* Where a jump goes, if it stays in the subprogram; jumps backwards pay for the way. */
-static bool jump_target(struct translation *t, const struct bpf_insn *insn, u32 *target)
+/*
+ * A jump, if it stays in the subprogram; backwards it pays for the way, when it is taken. insn has a
+ * condition, or is a may_goto, or neither.
+ */
+static bool jump(struct translation *t, const struct bpf_insn *insn)
 {
 	struct jit *jit = &t->jit;
-	s64 to = insn_jump_target(insn, jit->pc);
+	const u32 charge = t->loops.charges[jit->pc];
+	const s64 to = insn_jump_target(insn, jit->pc);
 
 	if (to < jit->prog->subprogs[jit->sub] || to >= sub_end(jit->prog, jit->sub))
 		return false;
-	*target = (u32)to;
-	if (t->loops.charges[jit->pc])
-		t->out->charge(jit, t->loops.charges[jit->pc]);
+	if (charge)
+		t->out->charge(jit, charge);
+	if (insn_is_ja(insn)) {
+		t->out->jump(jit, (u32)to);
+		return true;
+	}
+	if (insn->code == (BPF_JMP | UAPI_JCOND))
+		t->out->may_goto(jit, (u32)to);
+	else
+		t->out->jump_if(jit, insn, (u32)to);
+	if (charge)
+		t->out->refund(jit, charge);
 	return true;
 }
 
@@ -238,7 +260,7 @@ static bool load_imm64(struct translation *t, const struct bpf_insn *insn)
 {
 	if (t->jit.pc + 1 == t->jit.prog->insn_cnt)
 		return false;
-	t->out->imm64(&t->jit, insn->dst_reg, (u64)(u32)insn[1].imm << 32 | (u32)insn->imm);
+	t->out->imm64(&t->jit, insn->dst_reg, insn_imm64(insn));
 	return true;
 }
 
@@ -246,8 +268,9 @@ static bool translate(struct translation *t, const struct bpf_insn *insn)
 {
 	const struct jit_backend *out = t->out;
 	struct jit *jit = &t->jit;
-	u32 target;
 
+	if (insn->dst_reg > BPF_REG_10 || insn->src_reg > BPF_REG_10)
+		return false;
 	switch (insn_find(insn)) {
 #define EACH_WIDTH(name)                                                                           \
 	case INSN_##name##32_K:                                                                    \
@@ -261,9 +284,7 @@ static bool translate(struct translation *t, const struct bpf_insn *insn)
 	EACH_WIDTH(name) out->divide(jit, insn);                                                   \
 	return true;
 #define JUMP(name, op, text, expr)                                                                 \
-	EACH_WIDTH(name) if (!jump_target(t, insn, &target)) return false;                         \
-	out->jump_if(jit, insn, target);                                                           \
-	return true;
+	EACH_WIDTH(name) return jump(t, insn);
 #define MOV(name, class, source, off, text, expr)                                                  \
 	case INSN_##name:                                                                          \
 		out->move(jit, insn);                                                              \
@@ -300,15 +321,8 @@ static bool translate(struct translation *t, const struct bpf_insn *insn)
 #include "vm/insn.def"
 	case INSN_JA:
 	case INSN_GOTOL:
-		if (!jump_target(t, insn, &target))
-			return false;
-		out->jump(jit, target);
-		return true;
 	case INSN_MAY_GOTO:
-		if (!jump_target(t, insn, &target))
-			return false;
-		out->may_goto(jit, target);
-		return true;
+		return jump(t, insn);
 	case INSN_CALL:
 		call_helper(t, insn);
 		return true;
@@ -345,11 +359,10 @@ static void begin_sub(struct translation *t, u32 sub)
 	place(t, &t->jit.sub_at[sub]);
 	t->jit.pc = prog->subprogs[sub];
 	t->out->enter(&t->jit);
-	if (t->loops.entries[sub])
-		t->out->charge(&t->jit, t->loops.entries[sub]);
+	t->out->charge(&t->jit, t->loops.entries[sub]);
 }
 
-static int translate_sub(struct translation *t, u32 sub)
+static void translate_sub(struct translation *t, u32 sub)
 {
 	const struct prog *prog = t->jit.prog;
 	const u32 end = sub_end(prog, sub);
@@ -363,9 +376,10 @@ static int translate_sub(struct translation *t, u32 sub)
 			t->known = 0;
 		jit->shrunk = jit->insn_at[jit->pc] - jit->at;
 		place(t, &jit->insn_at[jit->pc]);
-		if (!translate(t, insn))
-			return -EINVAL;
-		learn_from(t, insn);
+		if (translate(t, insn))
+			learn_from(t, insn);
+		else
+			call_fault(t, no_instruction);
 		if (insn->code == CODE_LD_IMM64)
 			jit->pc++; /* the second half */
 	}
@@ -374,91 +388,94 @@ static int translate_sub(struct translation *t, u32 sub)
 			place(t, &jit->fault_at[jit->pc]);
 			t->out->fault(jit);
 		}
-	return 0;
 }
 
-/* 0 and *text_bytes, the end of the subprograms. */
-static int pass(struct translation *t, u32 *text_bytes)
+/* Returns the end of the subprograms. */
+static u32 pass(struct translation *t)
 {
-	const struct prog *prog = t->jit.prog;
-	int err = 0;
+	u32 text_bytes;
 
 	t->jit.at = 0;
 	t->changed = false;
-	for (u32 sub = 0; !err && sub < prog->nr_subprogs; sub++)
-		err = translate_sub(t, sub);
-	*text_bytes = t->jit.at;
+	for (u32 sub = 0; sub < t->jit.prog->nr_subprogs; sub++)
+		translate_sub(t, sub);
+	text_bytes = t->jit.at;
 	t->out->frame(&t->jit);
-	return err;
+	return text_bytes;
 }
 
-/* Until no place moves any more: each pass can only make jumps shorter. */
-static int measure(struct translation *t, u32 *text_bytes)
+/*
+ * Until no place moves any more: each pass can only make jumps shorter. In a chain in which one
+ * becomes short only after the next one has, that takes as many passes; after some of them jumps
+ * ahead are left long.
+ */
+static void measure(struct translation *t)
 {
-	int err = 0;
-
-	for (u32 i = 0; !err && i < PASSES_MAX; i++) {
-		err = pass(t, text_bytes);
-		if (!t->changed)
-			return err;
+	for (u32 passes = 0; t->changed; passes++) {
+		t->jit.long_jumps = passes >= SHRINKING_PASSES;
+		pass(t);
 	}
-	return err ? err : -E2BIG;
 }
 
 static int write_code(struct translation *t, struct jit_code *code)
 {
-	u32 text_bytes;
-
 	code->size = ROUND_UP((size_t)t->jit.at, PAGE_BYTES);
 	code->base = sys_mmap(NULL, code->size, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (sys_is_err(code->base))
 		return -ENOMEM;
 	t->jit.out = code->base;
-	if (pass(t, &text_bytes) || t->changed ||
-	    SYSCALL(SYS_mprotect, code->base, code->size, PROT_READ | PROT_EXEC)) {
+	code->text_bytes = pass(t);
+	if (SYSCALL(SYS_mprotect, code->base, code->size, PROT_READ | PROT_EXEC)) {
 		sys_munmap(code->base, code->size);
-		return -ENOMEM;
+		return -EACCES;
 	}
-	code->text_bytes = text_bytes;
 	code->entry_at = t->jit.entry_at;
 	memcpy(code->sub_at, t->jit.sub_at, code->nr_subs * sizeof(u32));
 	return 0;
 }
 
-static struct jit_code *compile(const struct prog *prog)
+/* 0; -ENOMEM; -EACCES where memory must not be made executable. */
+static int translate_program(struct translation *t, struct jit_code *code)
 {
-	const u32 count = prog->insn_cnt;
-	const size_t code_bytes = sizeof(struct jit_code) + prog->nr_subprogs * sizeof(u32);
-	struct translation *t = memory_zalloc(1, sizeof(*t));
-	u32 *places = memory_zalloc(count, 2 * sizeof(u32));
-	struct jit_code *code = memory_zalloc(1, code_bytes);
-	int err = t && places && code ? 0 : -ENOMEM;
-	u32 text_bytes;
+	const struct prog *prog = t->jit.prog;
+	u32 *places = memory_alloc(prog->insn_cnt * 2 * sizeof(u32));
+	int err = places ? loops_find(&t->loops, prog) : -ENOMEM;
 
 	if (!err) {
-		t->jit.prog = prog;
 		t->jit.insn_at = places;
-		t->jit.fault_at = places + count;
-		t->out = backend;
-		memset(places, 0xff, count * sizeof(u32)); /* JIT_UNKNOWN */
-		memset(t->jit.sub_at, 0xff, sizeof(t->jit.sub_at));
+		t->jit.fault_at = places + prog->insn_cnt;
 		t->jit.stop_at = JIT_UNKNOWN;
-		code->nr_subs = prog->nr_subprogs;
-		err = loops_find(&t->loops, prog);
-	}
-	if (!err) {
-		err = measure(t, &text_bytes);
-		if (!err)
-			err = write_code(t, code);
+		t->changed = true;
+		memset(t->jit.insn_at, 0xff, prog->insn_cnt * sizeof(u32)); /* JIT_UNKNOWN */
+		memset(t->jit.fault_at, 0, prog->insn_cnt * sizeof(u32));
+		memset(t->jit.sub_at, 0xff, sizeof(t->jit.sub_at));
+		measure(t);
+		err = write_code(t, code);
 		loops_free(&t->loops);
 	}
-	memory_free(t);
 	memory_free(places);
-	if (!err)
-		return code;
-	memory_free(code);
-	return NULL;
+	return err;
+}
+
+static int compile(const struct prog *prog, struct jit_code **code)
+{
+	struct translation *t = memory_zalloc(1, sizeof(*t));
+	int err = -ENOMEM;
+
+	*code = memory_zalloc(1, sizeof(**code) + prog->nr_subprogs * sizeof(u32));
+	if (t && *code) {
+		t->jit.prog = prog;
+		t->out = backend;
+		(*code)->nr_subs = prog->nr_subprogs;
+		err = translate_program(t, *code);
+	}
+	memory_free(t);
+	if (err) {
+		memory_free(*code);
+		*code = NULL;
+	}
+	return err;
 }
 
 /* Stands for the code of a program that has none, so that it is not tried again. */
@@ -477,8 +494,10 @@ const struct jit_code *jit_code_of(struct prog *prog)
 	struct jit_code *code = load_acquire(&prog->jit), *none = NULL; /* released below */
 
 	if (unlikely(!code)) {
-		code = backend ? compile(prog) : NULL;
-		code = code ? code : &no_code;
+		if (!backend || compile(prog, &code) == -EACCES)
+			code = &no_code;
+		if (!code)
+			return NULL;
 		if (!atomic_cas(&prog->jit, &none, code)) {
 			jit_code_free(code); /* another thread was first */
 			code = none;
@@ -500,9 +519,11 @@ s64 jit_packet_load(struct vm_run *run, s32 at, u32 size)
 
 cold void jit_stopped(struct vm_run *run)
 {
-	if (!run->fault.set) {
+	if (!run->fault.set && (s64)run->insns_left >= 0) {
+		vm_faultf(run, "the call stack of %u frames is too deep", PROG_MAX_FRAMES + 1);
+	} else if (!run->fault.set) {
+		vm_faultf(run, "the instruction budget is used up");
 		run->insns_left = 0;
-		vm_faultf(run, "the instruction budget is used up, or the call stack is too deep");
 	}
 	if (run->fault.insn == PC_UNKNOWN)
 		run->fault.insn = run->pc;
@@ -537,7 +558,9 @@ static int jit_run(struct vm_run *run, u64 *retval)
 	run->pc = PC_UNKNOWN;
 	run->stack_end = PTR_U64(state.stack) + sizeof(state.stack);
 	run->cpu = vcpu_current();
+	run->insns_left *= BUDGET_FACTOR;
 	err = enter(run, code, 0, arguments, PTR_U64(state.stack) + FRAME_STRIDE, retval);
+	run->insns_left /= BUDGET_FACTOR;
 	run->state = NULL;
 	run->pc = 0;
 	return err;
@@ -547,19 +570,16 @@ static int jit_callback(struct vm_run *run, u32 insn, const u64 arguments[4], u6
 {
 	const u64 frame = run->frame;
 	const u32 sub = sub_of(run->prog, insn);
-	u32 cost;
 	int err;
 
 	if (sub == run->prog->nr_subprogs) {
 		vm_faultf(run, "callback %u is no subprogram", insn);
 		return -EFAULT;
 	}
-	cost = sub_end(run->prog, sub) - insn;
-	if (frame + FRAME_STRIDE > run->stack_end || run->insns_left < cost) {
-		jit_stopped(run);
+	if (frame + FRAME_STRIDE > run->stack_end) {
+		vm_faultf(run, "the call stack of %u frames is too deep", PROG_MAX_FRAMES + 1);
 		return -EFAULT;
 	}
-	run->insns_left -= cost;
 	err = enter(run, run->prog->jit, sub, arguments, frame + FRAME_STRIDE, retval);
 	run->frame = frame;
 	return err;

@@ -15,7 +15,6 @@
 #include "vm/prog.h"
 
 #define JIT_UNKNOWN UINT32_MAX /* a place that no pass has found yet */
-#define JIT_INSN_MAX 256u      /* bytes that one instruction becomes, at most */
 
 struct jit {
 	const struct prog *prog;
@@ -23,6 +22,7 @@ struct jit {
 	u32 at;  /* bytes emitted so far */
 	u32 pc;  /* the instruction at hand */
 	u32 shrunk; /* bytes that this pass has saved so far against the one before */
+	bool long_jumps; /* ahead: so that places do not depend on those behind them */
 	/* Places: of instructions, of their way out in case of a fault, of subprograms, of the exit. */
 	u32 *insn_at;
 	u32 *fault_at; /* JIT_UNKNOWN: it has been asked for; 0: it is not needed */
@@ -46,8 +46,8 @@ struct jit_call {
 
 /*
  * One per machine. Each function appends code for what its name says; operands are those of insn.
- * Where a jump goes is an instruction index. charge: before a jump backwards, takes that many
- * instructions off the budget.
+ * Where a jump goes is an instruction index. charge takes instructions off the budget, before a jump
+ * backwards; refund puts them back where it was not taken.
  */
 struct jit_backend {
 	void (*alu)(struct jit *jit, const struct bpf_insn *insn);
@@ -60,13 +60,14 @@ struct jit_backend {
 	void (*ordered)(struct jit *jit, const struct bpf_insn *insn);
 	void (*imm64)(struct jit *jit, u8 dst, u64 value);
 	void (*charge)(struct jit *jit, u32 insns);
+	void (*refund)(struct jit *jit, u32 insns);
 	void (*jump_if)(struct jit *jit, const struct bpf_insn *insn, u32 target);
 	void (*jump)(struct jit *jit, u32 target);
 	void (*may_goto)(struct jit *jit, u32 target);
 	void (*call)(struct jit *jit, const struct jit_call *call);
 	void (*call_local)(struct jit *jit, u32 sub);
-	/* bpf_loop(R1 times, sub, R3, 0), each round at a charge. */
-	void (*loop)(struct jit *jit, u32 sub, u32 charge);
+	/* bpf_loop(R1 times, sub, R3, 0). */
+	void (*loop)(struct jit *jit, u32 sub);
 	/* R0 = the element of map (struct map.elements) for the key that R2 points to, or NULL. */
 	void (*element)(struct jit *jit, const struct map *map);
 	/* R0 = jit_packet_load(run, imm (+ src), size), leaving the frame where that says so. */

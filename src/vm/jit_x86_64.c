@@ -151,7 +151,7 @@ static void jump_place(struct jit *jit, int cc, u32 place)
 {
 	s64 distance = jit_distance(jit, place, 2);
 
-	if (place != JIT_UNKNOWN && is_s8(distance)) {
+	if (place != JIT_UNKNOWN && is_s8(distance) && !(jit->long_jumps && place > jit->at)) {
 		PUT2(cc < 0 ? 0xeb : 0x70 | cc, distance);
 		return;
 	}
@@ -530,6 +530,11 @@ static void x86_charge(struct jit *jit, u32 insns)
 	jump_place(jit, CC_B, jit_fault_place(jit));
 }
 
+static void x86_refund(struct jit *jit, u32 insns)
+{
+	op_imm(jit, true, 0, BUDGET, (s32)insns);
+}
+
 static void x86_jump_if(struct jit *jit, const struct bpf_insn *insn, u32 target)
 {
 	static const u8 conditions[16] = {
@@ -632,13 +637,17 @@ static void x86_call_local(struct jit *jit, u32 sub)
 	last_frame(jit);
 }
 
-/* ebx the round, r13d the number of rounds, r14 the context. */
-static void x86_loop(struct jit *jit, u32 sub, u32 charge)
+/* ebx the round, r13d the number of rounds, r14 the context. The kernel's error has 32 bits here. */
+static void x86_loop(struct jit *jit, u32 sub)
 {
-	u32 too_many, again, all, end;
+	u32 too_many, none, again, end;
 
+	mov_imm(jit, RAX, (u32)-E2BIG);
 	op_imm(jit, false, 7, RSI, HELPER_LOOPS_MAX);
 	too_many = jump_over(jit, CC_A);
+	op_reg(jit, false, 0x31, RAX, RAX);
+	op_reg(jit, false, 0x85, RSI, RSI);
+	none = jump_over(jit, CC_E);
 	push(jit, RBX);
 	push(jit, R13);
 	push(jit, R14);
@@ -648,26 +657,23 @@ static void x86_loop(struct jit *jit, u32 sub, u32 charge)
 	mov_reg(jit, true, R14, RCX);
 	next_frame(jit);
 	again = jit->at;
-	op_reg(jit, false, 0x39, R13, RBX);
-	all = jump_over(jit, CC_AE);
-	x86_charge(jit, charge);
 	mov_reg(jit, false, RSI, RBX);
 	mov_reg(jit, true, RDX, R14);
 	call_place(jit, jit->sub_at[sub]);
 	op_imm(jit, false, 0, RBX, 1);
 	op_reg(jit, true, 0x85, RAX, RAX);
-	jump_place(jit, CC_E, again);
-	join(jit, all);
+	end = jump_over(jit, CC_NE);
+	op_reg(jit, false, 0x39, R13, RBX);
+	jump_place(jit, CC_B, again);
+	join(jit, end);
 	last_frame(jit);
 	mov_reg(jit, false, RAX, RBX);
 	op_imm(jit, true, 0, RSP, 8);
 	pop(jit, R14);
 	pop(jit, R13);
 	pop(jit, RBX);
-	end = jump_over(jit, -1);
 	join(jit, too_many);
-	mov_imm(jit, RAX, (u64)-E2BIG);
-	join(jit, end);
+	join(jit, none);
 }
 
 /* dst *= factor */
@@ -790,6 +796,7 @@ static void x86_frame(struct jit *jit)
 	PUT1(0xc3);
 
 	jit->stop_at = jit->at;
+	store_run(jit, true, RUN_FIELD(insns_left), BUDGET); /* after a helper it is what memory has */
 	load_run(jit, true, RSP, RUN_FIELD(exit_sp));
 	mov_reg(jit, true, RDI, RUN);
 	call_c(jit, PTR_U64(jit_stopped));
@@ -807,6 +814,7 @@ const struct jit_backend jit_x86_64 = {
 	.ordered = x86_ordered,
 	.imm64 = x86_imm64,
 	.charge = x86_charge,
+	.refund = x86_refund,
 	.jump_if = x86_jump_if,
 	.jump = x86_jump,
 	.may_goto = x86_may_goto,

@@ -17,31 +17,10 @@
 /* A loop is charged by the turn if it has more instructions, in all its turns or in one. */
 #define FREE_INSNS 65536u
 #define LOOP_INSNS 256u
-/* All free loops of a subprogram together have no more. */
+/* A subprogram with more, its free loops included, gets no further ones. */
 #define SUB_FREE_INSNS (1u << 20)
 /* So far ahead of a loop its counter is looked for. */
 #define INIT_INSNS 64u
-#define R0_TO_R5 0x3fu
-
-/* Registers that an instruction may change, a bit for each. */
-static u32 changes(const struct bpf_insn *insn)
-{
-	switch (BPF_CLASS(insn->code)) {
-	case BPF_ALU:
-	case BPF_ALU64:
-	case BPF_LDX:
-		return 1u << insn->dst_reg;
-	case BPF_LD:
-		return insn->code == CODE_LD_IMM64 ? 1u << insn->dst_reg : R0_TO_R5;
-	case BPF_STX:
-		return BPF_MODE(insn->code) == BPF_ATOMIC
-			       ? 1u << insn->src_reg | 1u << insn->dst_reg | 1u
-			       : 0;
-	case BPF_JMP:
-		return BPF_OP(insn->code) == BPF_CALL ? R0_TO_R5 : 0;
-	}
-	return 0;
-}
 
 /* From first to last, which jumps back to first while the counter has not reached its bound. */
 struct loop {
@@ -68,7 +47,7 @@ static bool find_init(struct loop *loop)
 			continue; /* a second half */
 		if (insn_is_ja(insn) || insn->code == (BPF_JMP | BPF_EXIT))
 			return false;
-		if (changes(insn) >> counter & 1) {
+		if (insn_changes(insn) >> counter & 1) {
 			bool wide = insn->code == (BPF_ALU64 | BPF_MOV | BPF_K);
 
 			loop->init = wide ? (u64)(s64)insn->imm : (u32)insn->imm;
@@ -88,7 +67,7 @@ static bool find_step(struct loop *loop)
 	u32 found = 0;
 
 	for (u32 pc = loop->first; pc < loop->last; pc++) {
-		if (changes(&code[pc]) >> counter & 1) {
+		if (insn_changes(&code[pc]) >> counter & 1) {
 			loop->step_at = pc;
 			found++;
 		}
@@ -101,7 +80,10 @@ static bool find_step(struct loop *loop)
 	return loop->wide || code[loop->step_at].code == (BPF_ALU | BPF_ADD | BPF_K);
 }
 
-/* Every turn passes the step once, and nothing jumps into the loop. */
+/*
+ * Every turn passes the step once, nothing jumps into the loop, and nothing out of it jumps back to
+ * before it: that jump would not pay for the turns which begin anew.
+ */
 static bool is_closed(const struct loop *loop)
 {
 	const struct bpf_insn *code = loop->prog->code;
@@ -114,6 +96,8 @@ static bool is_closed(const struct loop *loop)
 		all += pc > loop->first ? loop->loops->jumps_to[pc] : 0;
 		inside += jumps;
 		if (jumps && (pc < loop->step_at) != (to <= loop->step_at))
+			return false;
+		if (insn_is_jump(&code[pc]) && to <= loop->first)
 			return false;
 		pc += code[pc].code == CODE_LD_IMM64;
 	}
@@ -155,7 +139,9 @@ static u32 free_cost(struct loop *loop, u64 turn)
 
 	if (BPF_CLASS(jump->code) != BPF_JMP && BPF_CLASS(jump->code) != BPF_JMP32)
 		return 0;
-	if (loop->last - loop->first >= LOOP_INSNS || BPF_SRC(jump->code) != BPF_K || !find_step(loop) || !find_init(loop) || !is_closed(loop))
+	if (loop->last - loop->first >= LOOP_INSNS || BPF_SRC(jump->code) != BPF_K)
+		return 0;
+	if (!find_step(loop) || !find_init(loop) || !is_closed(loop))
 		return 0;
 	most = turns(loop);
 	return most && most <= FREE_INSNS && most * turn <= FREE_INSNS ? (u32)(most * turn) : 0;
@@ -174,6 +160,7 @@ static void measure(struct loops *loops, const struct prog *prog, u64 *free_befo
 		u64 turn;
 
 		sub += sub + 1 < prog->nr_subprogs && prog->subprogs[sub + 1] == pc;
+		loops->entries[sub]++;
 		if (insn_is_jump(insn) && to >= 0 && to <= pc) {
 			turn = pc - (u32)to + 1 + free_before[pc] - free_before[to];
 			cost = free_cost(&loop, turn);

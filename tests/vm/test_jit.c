@@ -6,6 +6,7 @@
  * USERBPF_JIT_SEED: of the first one.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -133,6 +134,8 @@ static void prepare(struct prog *prog, struct program *program)
 			      .nr_subprogs = program->nr_subs};
 }
 
+static u64 budget = BUDGET;
+
 static int run_in(const char *engine, struct program *program, struct vm_fault *fault, u64 *result)
 {
 	static u64 context[24];
@@ -149,7 +152,7 @@ static int run_in(const char *engine, struct program *program, struct vm_fault *
 	assert_int_equal(arena_take(&run.arena), 0);
 	run.vm = (struct vm_run){.prog = &prog, .ctx = context, .ctx_rules = &rules,
 				 .packet = &run.packet, .packet_moved = packet_moved,
-				 .insns_left = BUDGET};
+				 .insns_left = budget};
 	run.packet.head = run.packet.mac = run.arena.packet + 256;
 	run.packet.data = run.packet.network = run.packet.head + 14;
 	run.packet.data_end = run.packet.data + PACKET_BYTES;
@@ -600,7 +603,7 @@ static struct loop_case loop_cases[] = {
 	{"less, down", false,
 	 PROGRAM(MOV_K(R1, 9), ALU64_K(ADD, R1, -1), J_K(JLT, R1, 100, -2), EXIT)},
 	{"32 bits, never negative", false,
-	 PROGRAM(MOV32_K(R1, 0), ALU32_K(ADD, R1, 1), J_K(JNE, R1, -1, -2), EXIT)},
+	 PROGRAM(MOV32_K(R1, -16), ALU32_K(ADD, R1, 1), J_K(JNE, R1, -1, -2), EXIT)},
 	{"64 bits, half compared", false,
 	 PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 1), J32_K(JNE, R1, 9, -2), EXIT)},
 	{"no first value", false, PROGRAM(MOV_K(R2, 0), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 9, -2), EXIT)},
@@ -623,6 +626,12 @@ static struct loop_case loop_cases[] = {
 	 PROGRAM(MOV_K(R1, 1), ALU64_K(LSH, R1, 1), J_K(JNE, R1, 8, -2), EXIT)},
 	{"bound in a register", false,
 	 PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 1), J_X(JNE, R1, R2, -2), EXIT)},
+	{"jumps back out", false,
+	 PROGRAM(MOV_K(R6, 0), ALU64_K(ADD, R6, 1), J_K(JNE, R6, 99, 1), JA(-4), J_K(JNE, R6, 100, -4),
+		 EXIT)},
+	{"first value behind a join", false,
+	 PROGRAM(J_X(JEQ, R2, R3, 1), MOV_K(R1, 0), MOV_K(R4, 0), ALU64_K(ADD, R1, 1),
+		 J_K(JNE, R1, 9, -2), EXIT)},
 	{"always", false, PROGRAM(MOV_K(R1, 0), ALU64_K(ADD, R1, 1), JA(-2), EXIT)},
 };
 
@@ -637,10 +646,62 @@ static void loops_that_count(void **unused)
 		prepare(&prog, p);
 		assert_int_equal(loops_find(&loops, &prog), 0);
 		if (!loops.charges[p->count - 2] != loop_cases[i].is_free ||
-		    !!loops.entries[0] != loop_cases[i].is_free)
+		    (loops.entries[0] > p->count) != loop_cases[i].is_free)
 			fail_msg("%s", loop_cases[i].name);
 		loops_free(&loops);
 	}
+}
+
+/* A loop that is free of charge inside one that is not, in a subprogram: all turns count. */
+static void nested_loops_end(void **unused)
+{
+	static struct program nested = PROGRAM(
+		MOV_K(R0, 0), MOV_K(R1, 0), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 20000, -2), JA(-4), EXIT);
+	static struct program called = PROGRAM(
+		CALL_LOCAL(1), JA(-2), MOV_K(R1, 0), ALU64_K(ADD, R1, 1), J_K(JNE, R1, 20000, -2), EXIT);
+
+	struct loops loops;
+	struct prog prog;
+
+	(void)unused;
+	prepare(&prog, &nested);
+	assert_int_equal(loops_find(&loops, &prog), 0);
+	assert_int_equal(loops.charges[4], 4 + 2 * 20000);
+	loops_free(&loops);
+	expect_fault(&nested, "budget", 4);
+	called.nr_subs = 2;
+	called.subs[1] = 2;
+	expect_fault(&called, "budget", 2);
+}
+
+/* Many times round a skipped way out that would begin a free loop anew. */
+static void loops_left_backwards_end(void **unused)
+{
+	static struct program p = PROGRAM(
+		MOV_K(R0, 0), MOV_K(R6, 0), ALU64_K(ADD, R6, 1), J_K(JNE, R6, 15999, 1), JA(-4),
+		J_K(JNE, R6, 16000, -4), EXIT);
+
+	(void)unused;
+	expect_fault(&p, "budget", 5);
+}
+
+/* Calls without any jump: every level calls the next one so often. */
+static void call_trees_end(void **unused)
+{
+	static struct program p;
+
+	(void)unused;
+	p.count = 0;
+	p.nr_subs = PROG_MAX_FRAMES;
+	for (u32 level = 0; level < p.nr_subs; level++) {
+		p.subs[level] = p.count;
+		for (u32 i = 0; i < 60 && level + 1 < p.nr_subs; i++)
+			ADD_INSNS(&p, CALL_LOCAL((s32)(62 * (level + 1)) - (s32)p.count - 1));
+		while (p.count < 62 * level + 61)
+			ADD_INSNS(&p, MOV_K(R0, 0));
+		ADD_INSNS(&p, EXIT);
+	}
+	expect_fault(&p, "budget", p.subs[p.nr_subs - 1]);
 }
 
 /* 1 << 23 rounds of a callback that has no jump of its own, inline and through the helper. */
@@ -654,11 +715,11 @@ static void endless_callbacks_end(void **unused)
 	(void)unused;
 	inlined.nr_subs = 2;
 	inlined.subs[1] = 7;
-	expect_fault(&inlined, "budget", 5);
+	expect_fault(&inlined, "budget", 7);
 	called = inlined;
 	called.insns[4] = (struct bpf_insn)MOV_X(R4, R3); /* a zero still, but the JIT knows that */
 	called.insns[3] = (struct bpf_insn)RAW(0x54, R3, 0, 0, 0); /* this it does not */
-	expect_fault(&called, "budget", 5);
+	expect_fault(&called, "budget", 7);
 }
 
 /* A callback that loops over itself. */
@@ -694,6 +755,190 @@ static void jumps_of_any_length(void **unused)
 		assert_int_equal(run_in("jit", &p, &fault, &result), 0);
 		assert_int_equal(run_in("both", &p, &fault, &result), 0);
 	}
+}
+
+/* Each becomes short only when the next one is: as many passes as jumps, were there no end to it. */
+static void chains_of_jumps(void **unused)
+{
+	static struct program p;
+	struct vm_fault fault;
+	u64 result;
+
+	(void)unused;
+	p.count = 0;
+	p.nr_subs = 1;
+	ADD_INSNS(&p, MOV_K(R0, 0));
+	for (u32 jump = 0; jump < 100; jump++) {
+		ADD_INSNS(&p, J_K(JEQ, R0, 1, 31));
+		for (u32 i = 0; i < 15; i++)
+			ADD_INSNS(&p, ALU64_K(ADD, R0, 2));
+	}
+	for (u32 i = 0; i < 32; i++)
+		ADD_INSNS(&p, ALU64_K(ADD, R0, 2));
+	ADD_INSNS(&p, EXIT);
+	assert_int_equal(run_in("jit", &p, &fault, &result), 0);
+	assert_int_equal(result, 2 * (15 * 100 + 32));
+}
+
+static void expect_result(struct program *program, u64 expected)
+{
+	static const char *const engines[] = {"interp", "jit", "both"};
+	struct vm_fault fault;
+	u64 result;
+
+	for (u32 i = 0; i < ARRAY_SIZE(engines); i++) {
+		if (run_in(engines[i], program, &fault, &result))
+			fail_msg("%s: %u: %s", engines[i], fault.insn, fault.text);
+		assert_int_equal(result, expected);
+	}
+}
+
+/* Which map R1 is may be known at a call only if it is so on every way there. */
+static void maps_are_known_or_not(void **unused)
+{
+#define KEY_AND_MAP(map) ST_K(W, R10, -4, 0), MOV_X(R2, R10), ALU64_K(ADD, R2, -4), LD64(R1, map)
+#define LOOK_AND_LEAVE                                                                             \
+	CALL(BPF_FUNC_map_lookup_elem), J_K(JEQ, R0, 0, 1), LD(DW, R0, R0, 0), EXIT
+	struct program join = PROGRAM(KEY_AND_MAP(PTR_U64(&maps[2])), MOV_K(R3, 1),
+				      J_K(JEQ, R3, 1, 2), LD64(R1, PTR_U64(&maps[0])), LOOK_AND_LEAVE);
+	struct program loaded = PROGRAM(KEY_AND_MAP(PTR_U64(&maps[0])), LD64(R3, PTR_U64(&maps[2])),
+					ST_X(DW, R10, -16, R3), LD(DW, R1, R10, -16), LOOK_AND_LEAVE);
+	struct program added = PROGRAM(KEY_AND_MAP(PTR_U64(&maps[0])),
+				       ALU64_K(ADD, R1, 2 * (s32)sizeof(maps[0])), LOOK_AND_LEAVE);
+	struct program fetched = PROGRAM(KEY_AND_MAP(PTR_U64(&maps[2])), ST_X(DW, R10, -16, R1),
+					 LD64(R1, PTR_U64(&maps[0])),
+					 ATOMIC(DW, XCHG, R10, -16, R1), LOOK_AND_LEAVE);
+	struct program returned = PROGRAM(KEY_AND_MAP(PTR_U64(&maps[0])), MOV_X(R0, R1), CALL_LOCAL(0),
+					  MOV_X(R1, R0), MOV_X(R2, R10), ALU64_K(ADD, R2, -4),
+					  LOOK_AND_LEAVE, LD64(R0, PTR_U64(&maps[2])), EXIT);
+
+	(void)unused;
+	for (u32 i = 0; i < ARRAY_SIZE(maps); i++)
+		memset(values[i], (int)(i + 1), sizeof(values[i]));
+	expect_result(&join, 0x0303030303030303);
+	join.insns[5].imm = 0;
+	expect_result(&join, 0x0101010101010101);
+	expect_result(&loaded, 0x0303030303030303);
+	expect_result(&added, 0x0303030303030303);
+	expect_result(&fetched, 0x0303030303030303);
+	returned.nr_subs = 2;
+	returned.subs[1] = returned.count - 3;
+	returned.insns[6].imm = (s32)returned.subs[1] - 7;
+	expect_result(&returned, 0x0303030303030303);
+}
+
+/* Elements at distances that are no powers of two, on a CPU that is not the first one. */
+static void elements_of_odd_sizes(void **unused)
+{
+	struct program p = PROGRAM(ST_K(W, R10, -4, 3), MOV_X(R2, R10), ALU64_K(ADD, R2, -4),
+				   LD64(R1, PTR_U64(&maps[1])), LOOK_AND_LEAVE);
+	cpu_set_t last, first;
+	u64 expected = 0x1122334455667788;
+	u32 cpu = CPUS;
+
+	(void)unused;
+	CPU_ZERO(&first);
+	CPU_SET(0, &first);
+	do {
+		CPU_ZERO(&last);
+		CPU_SET(--cpu, &last);
+	} while (sched_setaffinity(0, sizeof(last), &last));
+	maps[1].value_stride = 40;
+	maps[1].cpu_stride = 424;
+	memset(values[1], 0, sizeof(values[1]));
+	memcpy(values[1][0] + cpu * 424 + 3 * 40, &expected, sizeof(expected));
+	assert_true(vm_choose_engine("jit"));
+	{
+		struct vm_fault fault;
+		u64 result;
+
+		assert_int_equal(run_in("jit", &p, &fault, &result), 0);
+		assert_int_equal(result, expected);
+	}
+	sched_setaffinity(0, sizeof(first), &first);
+	make_maps();
+}
+
+/* Every register as base, with displacements of none, one and four bytes. */
+static void addresses_of_every_form(void **unused)
+{
+	static const u32 bases[] = {R0, R1, R2, R3, R4, R5, R6, R7, R8, R9};
+	static const s16 offsets[] = {0, 8, -8, 120, -128, 128, -136, 480, -480, 32000, -32000};
+	static struct program p;
+	u64 address = PTR_U64(&values[0][0][256]);
+
+	(void)unused;
+	for (u32 i = 0; i < ARRAY_SIZE(bases); i++)
+		for (u32 j = 0; j < ARRAY_SIZE(offsets); j++) {
+			u32 base = bases[i], other = base == R5 ? R4 : R5;
+
+			p.count = 0;
+			p.nr_subs = 1;
+			ADD_INSNS(&p, MOV_K(other, (s32)(100 * i + j)),
+				  LD64(base, address - (u64)(s64)offsets[j]),
+				  ST_X(W, base, offsets[j], other), ST_K(B, base, offsets[j] + 4, 1),
+				  LD(W, other, base, offsets[j]), MOV_X(R0, other), EXIT);
+			expect_result(&p, 100 * i + j);
+		}
+	p.count = 0;
+	ADD_INSNS(&p, ST_K(DW, R10, -200, 7), ST_K(DW, R10, -512, 9), LD(DW, R0, R10, -200), EXIT);
+	expect_result(&p, 7);
+}
+
+/* The only way out is that the passes of may_goto are used up. */
+static void may_goto_counts(void **unused)
+{
+	static struct program p = PROGRAM(MOV_K(R0, 0), MAY_GOTO(2), ALU64_K(ADD, R0, 1), JA(-3), EXIT);
+	struct vm_fault fault;
+	u64 result;
+
+	(void)unused;
+	budget = 1u << 28;
+	assert_int_equal(run_in("jit", &p, &fault, &result), 0);
+	assert_int_equal(result, MAY_GOTO_LIMIT);
+	assert_int_equal(run_in("interp", &p, &fault, &result), 0);
+	assert_int_equal(result, MAY_GOTO_LIMIT);
+	budget = BUDGET;
+}
+
+/* Two threads, one value: what a lock prefix is for. */
+
+#define ADDITIONS 3000000
+
+static void *add_in_code(void *argument)
+{
+	struct program *p = argument;
+	struct vm_fault fault;
+	u64 result;
+
+	return run_in("jit", p, &fault, &result) ? p : NULL;
+}
+
+static void atomics_are_atomic(void **unused)
+{
+	static const s32 operations[] = {ADD, ADD | FETCH, XOR | FETCH};
+	u64 *value = (u64 *)(void *)values[0][0];
+	cpu_set_t all, before;
+
+	(void)unused;
+	memset(&all, 0xff, sizeof(all));
+	sched_getaffinity(0, sizeof(before), &before);
+	sched_setaffinity(0, sizeof(all), &all);
+	for (u32 i = 0; i < ARRAY_SIZE(operations); i++) {
+		struct program p = PROGRAM(LD64(R0, PTR_U64(value)), MOV_K(R6, 0), MOV_K(R1, 1),
+					   ATOMIC(DW, operations[i], R0, 0, R1), ALU64_K(ADD, R6, 1),
+					   J_K(JNE, R6, ADDITIONS, -4), EXIT);
+		pthread_t thread;
+		void *failed;
+
+		*value = 0;
+		assert_int_equal(pthread_create(&thread, NULL, add_in_code, &p), 0);
+		assert_null(add_in_code(&p));
+		assert_int_equal(pthread_join(thread, &failed), 0);
+		assert_null(failed);
+		assert_int_equal(*value, operations[i] == (XOR | FETCH) ? 0 : 2 * ADDITIONS);
+	}
+	sched_setaffinity(0, sizeof(before), &before);
 }
 
 /* What a program may hold: one row of insn.def each, operands of any kind. */
@@ -776,22 +1021,28 @@ static void every_instruction_is_translated(void **unused)
 	assert_true(translated > 150);
 }
 
-/* What has no translation: an error of the JIT, and for the interpreter what it would be anyway. */
-static void without_code_it_is_interpreted(void **unused)
+/* Behind a branch that is never taken there may be anything: what the kernel does not look at. */
+static void unreached_code_may_be_anything(void **unused)
 {
-	static struct program p = PROGRAM(MOV_K(R0, 7), J_K(JEQ, R0, 7, 1), RAW(0x85, 0, 2, 0, 1),
-					  EXIT);
-	static struct program dead = PROGRAM(MOV_K(R0, 7), J_K(JEQ, R0, 7, 1), CALL(9999), EXIT);
-	static struct program live = PROGRAM(MOV_K(R0, 8), J_K(JEQ, R0, 7, 1), CALL(9999), EXIT);
+	static const struct bpf_insn odd[] = {
+		CALL(9999), RAW(0x85, 0, 2, 0, 1), MOV_K(R11, 0x41414141), MOV_X(R15, R12),
+		RAW(0xb7, R1, R3, 5, 0), ATOMIC(W, 0x77, R1, 0, R2), RAW(0x57, R1, R7, 0, 0), JA(4000),
+	};
+	static struct program dead, live;
 	struct vm_fault fault;
 	u64 result;
 
 	(void)unused;
-	expect_fault(&p, "cannot be translated", 0);
-	expect_fault(&live, "call of a helper which programs of this type have not", 2);
-	assert_int_equal(run_in("jit", &dead, &fault, &result), 0);
-	assert_int_equal(run_in(NULL, &p, &fault, &result), 0);
-	assert_int_equal(result, 7);
+	for (u32 i = 0; i < ARRAY_SIZE(odd); i++) {
+		dead = (struct program)PROGRAM(MOV_K(R0, 7), J_K(JEQ, R0, 7, 1), JA(0), EXIT);
+		dead.insns[2] = odd[i];
+		live = dead;
+		live.insns[0].imm = 8;
+		assert_int_equal(run_in("jit", &dead, &fault, &result), 0);
+		assert_int_equal(result, 7);
+		assert_int_equal(run_in("jit", &live, &fault, &result), -EFAULT);
+		assert_int_equal(fault.insn, 2);
+	}
 }
 
 static void code_is_not_writable(void **unused)
@@ -825,11 +1076,20 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_instruction_is_translated),
-		cmocka_unit_test(without_code_it_is_interpreted),
+		cmocka_unit_test(unreached_code_may_be_anything),
 		cmocka_unit_test(code_is_not_writable),
 		cmocka_unit_test(jumps_of_any_length),
+		cmocka_unit_test(chains_of_jumps),
+		cmocka_unit_test(maps_are_known_or_not),
+		cmocka_unit_test(elements_of_odd_sizes),
+		cmocka_unit_test(addresses_of_every_form),
+		cmocka_unit_test(may_goto_counts),
+		cmocka_unit_test(atomics_are_atomic),
 		cmocka_unit_test(endless_programs_end),
 		cmocka_unit_test(loops_that_count),
+		cmocka_unit_test(nested_loops_end),
+		cmocka_unit_test(loops_left_backwards_end),
+		cmocka_unit_test(call_trees_end),
 		cmocka_unit_test(endless_callbacks_end),
 		cmocka_unit_test(deep_callbacks_end),
 		cmocka_unit_test(random_programs_agree),
