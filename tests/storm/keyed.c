@@ -243,14 +243,15 @@ static void settle_key(struct storm_log *log, unsigned number, uint32_t key, uns
 	const uint64_t found = look(log, m, key);
 
 	EXPECT(log, judge(m, log, number, k, found) ||
-			    (found == TORN && log->in_place && *was != *will_be));
+			    (found == TORN && log->in_place[number][k] && *was != *will_be));
 	*was = found;
 	note();
 	if (!found || m->row->traits & OUTER) {
 		*will_be = found;
 		return;
 	}
-	log->in_place = true;
+	if (m->row->traits & (FIXED | PERCPU))
+		log->in_place[number][k] = true;
 	*will_be = ++log->sequence;
 	note();
 	EXPECT(log, put(log, m, key, *will_be, BPF_ANY) == 0);
@@ -263,7 +264,6 @@ static void settle(struct storm_log *log, unsigned writer)
 	for (unsigned number = 0; number < nr_maps; number++)
 		for (unsigned k = 0; k < KEYS; k++)
 			settle_key(log, number, key_of(writer, k), k);
-	log->in_place = false;
 }
 
 static void change(struct storm_log *log, unsigned number, unsigned writer, unsigned k,
@@ -279,7 +279,8 @@ static void change(struct storm_log *log, unsigned number, unsigned writer, unsi
 
 	fill(m, &values, sequence);
 	flags |= traits & LOCKED && random & 4 && !by_program ? BPF_F_LOCK : 0;
-	log->in_place = !remove && (traits & (FIXED | PERCPU | LOCKED));
+	log->in_place[number][k] = (!remove || traits & FIXED) &&
+				   (traits & (FIXED | PERCPU) || flags & BPF_F_LOCK);
 	note();
 	log->intended[number][k] = remove ? 0 : sequence;
 	note();
@@ -305,7 +306,7 @@ static void write_in_place(struct storm_log *log, unsigned number, unsigned writ
 	if (!is_there)
 		return;
 	fill(m, &values, ++log->sequence);
-	log->in_place = true;
+	log->in_place[number][k] = true;
 	note();
 	log->intended[number][k] = log->sequence;
 	note();
@@ -330,7 +331,8 @@ static void change_batch(struct storm_log *log, unsigned number, unsigned writer
 
 	for (unsigned i = 0; i < BATCH; i++)
 		remove = remove && log->acknowledged[number][first + i];
-	log->in_place = !remove && m->row->traits & (FIXED | PERCPU | LOCKED);
+	for (unsigned i = 0; i < BATCH; i++)
+		log->in_place[number][first + i] = m->row->traits & (FIXED | PERCPU);
 	note();
 	for (unsigned i = 0; i < BATCH; i++) {
 		keys[i] = key_of(writer, first + i);

@@ -26,7 +26,8 @@
 struct storm_log {
 	uint64_t sequence;
 	uint64_t intended[MAPS][KEYS], acknowledged[MAPS][KEYS]; /* 0: absent */
-	bool in_place; /* what is under way writes over a value: a kill leaves any mixture */
+	/* What is under way writes over the value: a kill leaves any mixture. */
+	bool in_place[MAPS][KEYS];
 	/* Rings: elements of this writer, and pops of it whose result was noted. */
 	uint64_t pushing[MAPS], pushed[MAPS], popped[MAPS];
 	bool popping[MAPS];
