@@ -7,6 +7,7 @@
 #include "storm.h"
 
 #include <linux/btf.h>
+#include <sched.h>
 #include <stdio.h>
 
 #include "vm/asm.h"
@@ -57,6 +58,12 @@ static struct keyed_map {
 	int fd, programs[ACTIONS];
 } maps[MAPS];
 static unsigned nr_maps;
+
+/* Where elements may be evicted there is room for half of the keys. */
+static uint32_t entries_of(const struct map_row *row)
+{
+	return WRITERS * KEYS / (row->traits & EVICTS ? 2 : 1);
+}
 
 static uint32_t key_of(unsigned writer, unsigned k)
 {
@@ -316,34 +323,72 @@ static void write_in_place(struct storm_log *log, unsigned number, unsigned writ
 	log->acknowledged[number][k] = log->intended[number][k] = err ? 0 : log->sequence;
 }
 
+/* A batch of new values, of which the caller closes the inner maps of an outer one. */
+static void fill_batch(struct storm_log *log, const struct keyed_map *m, void *values,
+		       uint64_t sequence)
+{
+	const unsigned stride = m->row->traits & PERCPU ? storm_cpus : 1;
+
+	for (unsigned i = 0; i < BATCH; i++)
+		if (m->row->traits & OUTER)
+			((int *)values)[i] = make_inner(log, sequence + i);
+		else
+			fill(m, (struct values *)&((struct value *)values)[i * stride], sequence + i);
+}
+
+static long batch_call(struct storm_log *log, int command, const struct keyed_map *m,
+		       const uint32_t *keys, const void *values, uint32_t *cursor)
+{
+	union bpf_attr attr = {.batch = {.keys = PTR_U64(keys),
+					 .values = PTR_U64(values),
+					 .out_batch = PTR_U64(cursor),
+					 .count = BATCH,
+					 .map_fd = (uint32_t)m->fd}};
+
+	return timed_call(log, command, &attr);
+}
+
 /* Some of the keys at once: made new if one of them is absent, else deleted. */
 static void change_batch(struct storm_log *log, unsigned number, unsigned writer, unsigned first)
 {
 	const struct keyed_map *m = &maps[number];
-	const unsigned stride = m->row->traits & PERCPU ? storm_cpus : 1;
-	uint32_t keys[BATCH];
+	const uint32_t traits = m->row->traits;
+	uint64_t *will_be = &log->intended[number][first], *was = &log->acknowledged[number][first];
 	struct value values[BATCH * MAX_CPUS];
-	bool remove = !(m->row->traits & (FIXED | EVICTS));
-	union bpf_attr attr = {.batch = {.keys = PTR_U64(keys),
-					 .values = PTR_U64(values),
-					 .count = BATCH,
-					 .map_fd = (uint32_t)m->fd}};
+	uint32_t keys[BATCH];
+	bool remove = !(traits & FIXED);
+	long err;
 
-	for (unsigned i = 0; i < BATCH; i++)
-		remove = remove && log->acknowledged[number][first + i];
-	for (unsigned i = 0; i < BATCH; i++)
-		log->in_place[number][first + i] = m->row->traits & (FIXED | PERCPU);
-	note();
 	for (unsigned i = 0; i < BATCH; i++) {
 		keys[i] = key_of(writer, first + i);
-		log->intended[number][first + i] = remove ? 0 : ++log->sequence;
-		fill(m, (struct values *)&values[i * stride], log->sequence);
+		remove = remove && was[i];
+		log->in_place[number][first + i] = traits & (FIXED | PERCPU);
 	}
-	note();
-	EXPECT(log, timed_call(log, remove ? BPF_MAP_DELETE_BATCH : BPF_MAP_UPDATE_BATCH, &attr) == 0);
+	if (!remove)
+		fill_batch(log, m, values, log->sequence + 1);
 	note();
 	for (unsigned i = 0; i < BATCH; i++)
-		log->acknowledged[number][first + i] = log->intended[number][first + i];
+		will_be[i] = remove ? 0 : ++log->sequence;
+	note();
+	err = batch_call(log, remove ? BPF_MAP_DELETE_BATCH : BPF_MAP_UPDATE_BATCH, m, keys, values,
+			 NULL);
+	for (unsigned i = 0; !remove && traits & OUTER && i < BATCH; i++)
+		close(((int *)values)[i]);
+	/* A deletion ends at the first that was evicted, so the others may be there. */
+	EXPECT(log, !err || (err == -ENOENT && remove && traits & EVICTS));
+	note();
+	for (unsigned i = 0; !err && i < BATCH; i++)
+		was[i] = will_be[i];
+}
+
+/* Takes whatever comes first out of a map whose elements may go at any time. */
+static void take_batch(struct storm_log *log, const struct keyed_map *m)
+{
+	struct value values[BATCH * MAX_CPUS];
+	uint32_t keys[BATCH], cursor;
+	const long err = batch_call(log, BPF_MAP_LOOKUP_AND_DELETE_BATCH, m, keys, values, &cursor);
+
+	EXPECT(log, !err || err == -ENOENT);
 }
 
 static void step(struct storm_log *log, unsigned writer, uint32_t random)
@@ -360,7 +405,9 @@ static void step(struct storm_log *log, unsigned writer, uint32_t random)
 			write_in_place(log, number, writer, k);
 		break;
 	case 2:
-		if (!(m->row->traits & OUTER))
+		if (m->row->traits & EVICTS && random / 512 % 8 == 0)
+			take_batch(log, m);
+		else
 			change_batch(log, number, writer, k % (KEYS - BATCH));
 		break;
 	default:
@@ -402,30 +449,64 @@ static bool capacity_is_whole(struct storm_log *logs, const struct keyed_map *m)
 	return !present;
 }
 
-/* All elements can be used: the most that are there at once while one CPU inserts. */
-static bool eviction_keeps_capacity(struct storm_log *log, const struct keyed_map *m)
+/* False where this process may not run on that CPU. */
+static bool run_on(unsigned cpu)
 {
-	uint32_t most = 0;
+	cpu_set_t set;
 
-	for (uint32_t key = 1000; key < 1000 + 6 * WRITERS * KEYS; key++) {
-		const uint32_t now = count(log, m->fd);
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return !sched_setaffinity(0, sizeof(set), &set);
+}
 
-		if (put(log, m, key, 1, BPF_ANY))
-			return false;
+/* Inserts until the CPU has used up the free elements that it has; how many are there then. */
+static uint32_t peak(struct storm_log *log, const struct keyed_map *m, uint32_t key)
+{
+	const uint32_t end = key + 4 * WRITERS * KEYS;
+	uint32_t now = 0, most = 0;
+
+	for (; key < end; key++) {
+		EXPECT(log, put(log, m, key, 1, BPF_ANY) == 0);
+		now = count(log, m->fd);
 		most = MAX(most, now);
 	}
-	/* The other CPUs keep what they had not used. */
-	return most >= WRITERS * KEYS / 2 / (m->row->flags ? storm_cpus : 1);
+	for (; now < most; key++, now = count(log, m->fd))
+		EXPECT(log, put(log, m, key, 1, BPF_ANY) == 0);
+	return most;
+}
+
+/* When no CPU has a free element left, all elements are in use. */
+static bool eviction_keeps_capacity(struct storm_log *log, const struct keyed_map *m)
+{
+	uint32_t most = 0, least = entries_of(m->row);
+	cpu_set_t before;
+
+	sched_getaffinity(0, sizeof(before), &before);
+	for (unsigned cpu = 0; cpu < storm_cpus; cpu++) {
+		if (run_on(cpu))
+			most = peak(log, m, (cpu + 1) * 100000);
+		else /* keeps what it has */
+			least = entries_of(m->row) / 2 / (m->row->flags ? storm_cpus : 1);
+	}
+	sched_setaffinity(0, sizeof(before), &before);
+	return most >= least && most <= entries_of(m->row) && !log->failures;
 }
 
 static bool is_emptied(struct storm_log *logs, const struct keyed_map *m)
 {
-	for (uint32_t key = 0; key < WRITERS * KEYS; key++) {
-		const int err = take_away(logs, m, key);
+	uint32_t key = 0;
 
-		if (err && err != -ENOENT)
-			return false;
-	}
+	if (m->row->traits & FIXED)
+		for (; key < WRITERS * KEYS; key++) {
+			const int err = take_away(logs, m, key);
+
+			if (err && err != -ENOENT)
+				return false;
+		}
+	else
+		while (!map_call(logs, BPF_MAP_GET_NEXT_KEY, m->fd, NULL, &key, 0))
+			if (take_away(logs, m, key))
+				return false;
 	return true;
 }
 
@@ -450,10 +531,15 @@ static bool verify(struct storm_log *logs)
 {
 	bool well = true;
 
+	for (unsigned number = 0; number < nr_maps; number++)
+		well = verify_map(logs, &maps[number]) && well;
+	if (storm_objects(OBJECT_MAP) != nr_maps) {
+		printf("# an inner map is left\n");
+		well = false;
+	}
 	for (unsigned number = 0; number < nr_maps; number++) {
 		const struct keyed_map *m = &maps[number];
 
-		well = verify_map(logs, m) && well;
 		for (unsigned i = 0; i < ACTIONS; i++)
 			close(m->programs[i]);
 		close(m->fd);
@@ -487,7 +573,7 @@ static void create_map(struct keyed_map *m, const struct map_row *row)
 	const int btf = locked ? load_lock_btf() : -1;
 
 	m->row = row;
-	m->fd = storm_map(row->type, 4, outer ? 4 : sizeof(struct value), WRITERS * KEYS,
+	m->fd = storm_map(row->type, 4, outer ? 4 : sizeof(struct value), entries_of(row),
 			  row->flags, inner, btf);
 	memset(m->programs, 0xff, sizeof(m->programs));
 	if (outer) {

@@ -90,16 +90,20 @@ static void settle(struct storm_log *log, unsigned writer)
 	}
 }
 
-static bool is_new(size_t number, const struct element *e)
+/* Whole, not popped before, and from a queue none that is older than one that came before. */
+static bool is_right(struct storm_log *log, size_t number, const struct element *e)
 {
 	const uint64_t writer = e->name >> 32, n = (uint32_t)e->name;
-	uint8_t bit = (uint8_t)(1 << n % 8);
+	const uint8_t bit = (uint8_t)(1 << n % 8);
 
 	for (size_t i = 0; i < ARRAY_SIZE(e->copies); i++)
 		if (e->copies[i] != e->name)
 			return false;
-	return writer < WRITERS && n < NUMBERS &&
-	       !(atomic_or(&popped->is_popped[number][writer][n / 8], bit) & bit);
+	if (writer >= WRITERS || n >= NUMBERS ||
+	    (rows[number].type == BPF_MAP_TYPE_QUEUE && n < log->next[number][writer]))
+		return false;
+	log->next[number][writer] = n + 1;
+	return !(atomic_or(&popped->is_popped[number][writer][n / 8], bit) & bit);
 }
 
 static void push(struct storm_log *log, size_t number, unsigned writer, bool by_program)
@@ -133,7 +137,7 @@ static long pop(struct storm_log *log, size_t number, bool by_program)
 	err = by_program ? storm_run(log, rings[number].programs[POP], &e, sizeof(e))
 			 : map_call(log, BPF_MAP_LOOKUP_AND_DELETE_ELEM, rings[number].fd, NULL, &e,
 				    0);
-	EXPECT(log, err == -ENOENT || (!err && is_new(number, &e)));
+	EXPECT(log, err == -ENOENT || (!err && is_right(log, number, &e)));
 	note();
 	log->popped[number] += !err;
 	note();
@@ -178,13 +182,30 @@ static bool capacity_is_whole(struct storm_log *log, size_t number)
 	return map_call(log, BPF_MAP_UPDATE_ELEM, fd, NULL, &e, BPF_ANY) == -E2BIG;
 }
 
+/* Pushes twice as many as there is room for: the younger half is there, in its order. */
+static bool drops_the_oldest(struct storm_log *log, size_t number)
+{
+	const bool is_stack = rows[number].type == BPF_MAP_TYPE_STACK;
+	const int fd = rings[number].fd;
+	struct element e = {0};
+
+	for (e.name = 0; e.name < 2 * ENTRIES; e.name++)
+		if (map_call(log, BPF_MAP_UPDATE_ELEM, fd, NULL, &e, BPF_EXIST))
+			return false;
+	for (unsigned i = 0; i < ENTRIES; i++)
+		if (map_call(log, BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, NULL, &e, 0) ||
+		    e.name != (is_stack ? 2 * ENTRIES - 1 - i : ENTRIES + i))
+			return false;
+	return map_call(log, BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, NULL, &e, 0) == -ENOENT;
+}
+
 static bool verify(struct storm_log *logs)
 {
 	bool well = true;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		if (!nothing_is_missing(logs, i) || !capacity_is_whole(logs, i) ||
-		    !storm_is_valid(rings[i].fd) || logs[0].failures) {
+		    !drops_the_oldest(logs, i) || !storm_is_valid(rings[i].fd) || logs->failures) {
 			printf("# ring %zu lost an element, its room or its shape\n", i);
 			well = false;
 		}

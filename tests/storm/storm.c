@@ -27,7 +27,8 @@
 #define THREADS (WRITERS / PROCESSES)
 #define LIMIT_NS 1000000000ull
 #define DYING 3     /* processes at a time, at most */
-#define STEPPED 16  /* one of so many deaths is between two single steps */
+#define SETTLING 16 /* one of so many may die while it settles */
+#define STEPPED 16   /* one of so many deaths is between two single steps */
 #define STEPS 256   /* at most */
 #define ROUNDS 4000 /* of each thread where nobody is killed */
 
@@ -129,11 +130,12 @@ bool storm_is_valid(int fd)
 static void work(unsigned writer, uint32_t rounds)
 {
 	uint32_t seed = (uint32_t)storm_now() * 2 + writer;
+	struct storm_log *log = &logs[writer];
 
-	family->settle(&logs[writer], writer);
-	while (rounds--) {
+	family->settle(log, writer);
+	for (log->steps = 0; log->steps < rounds; log->steps++) {
 		seed = seed * 1664525 + 1013904223;
-		family->step(&logs[writer], writer, seed >> 8);
+		family->step(log, writer, seed >> 8);
 	}
 }
 
@@ -154,8 +156,11 @@ static pid_t start(unsigned process)
 {
 	const uintptr_t first = process * THREADS;
 	pthread_t thread;
-	pid_t child = fork();
+	pid_t child;
 
+	for (unsigned i = 0; i < THREADS; i++)
+		logs[first + i].steps = 0;
+	child = fork();
 	if (child)
 		return child;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -204,16 +209,28 @@ static unsigned restart_dead(bool *well)
 	return dying;
 }
 
-static void kill_one(uint32_t random)
+/* Most are to die in their work, few in settling what the last one left. */
+static bool may_die(unsigned i, uint32_t random)
 {
-	unsigned i = random % PROCESSES;
+	bool works = true;
 
-	while (processes[i].is_dying)
-		i = (i + 1) % PROCESSES;
-	if (random / PROCESSES % STEPPED == 0)
-		step(processes[i].pid, random / PROCESSES / STEPPED % STEPS);
+	for (unsigned writer = i * THREADS; writer < (i + 1) * THREADS; writer++)
+		works = works && logs[writer].steps;
+	return !processes[i].is_dying && (works || random % SETTLING == 0);
+}
+
+static bool kill_one(uint32_t random)
+{
+	const unsigned i = random % PROCESSES;
+
+	if (!may_die(i, random / PROCESSES))
+		return false;
+	random /= PROCESSES * SETTLING;
+	if (random % STEPPED == 0)
+		step(processes[i].pid, random / STEPPED % STEPS);
 	kill(processes[i].pid, SIGKILL);
 	processes[i].is_dying = true;
+	return true;
 }
 
 static void end_all(void)
@@ -236,9 +253,8 @@ static unsigned kill_and_restart(unsigned kills, bool *well)
 	while (*well && i < kills && storm_now() - begin < limit_ns) {
 		seed = seed * 1664525 + 1013904223;
 		nanosleep(&(struct timespec){.tv_nsec = seed >> 12}, NULL); /* up to 1 ms */
-		if (restart_dead(well) == DYING)
+		if (restart_dead(well) == DYING || !kill_one(seed >> 8))
 			continue;
-		kill_one(seed >> 8);
 		if (++i % 1000 == 0)
 			fprintf(stderr, "# %s: %u of %u kills in %.0f s\n", family->name, i, kills,
 				(double)(storm_now() - begin) / 1e9);
@@ -261,14 +277,12 @@ static bool work_together(void)
 
 /* Verdict */
 
-static uint32_t objects_left(void)
+uint32_t storm_objects(enum object_kind kind)
 {
 	uint32_t count = 0;
 
 	object_collect();
-	for (uint32_t id = 0; !object_next_id(OBJECT_MAP, id, &id);)
-		count++;
-	for (uint32_t id = 0; !object_next_id(OBJECT_PROG, id, &id);)
+	for (uint32_t id = 0; !object_next_id(kind, id, &id);)
 		count++;
 	return count;
 }
@@ -306,7 +320,7 @@ static bool run_family(unsigned number, unsigned kills)
 		slowest = MAX(slowest, logs[i].slowest);
 	}
 	well = family->verify(logs) && well;
-	left = objects_left();
+	left = storm_objects(OBJECT_MAP) + storm_objects(OBJECT_PROG);
 	printf("%sok %u - %s: %u kills, %llu calls in %.1f s, slowest %.1f ms, %u objects left\n",
 	       well && !left ? "" : "not ", number, family->name, kills, (unsigned long long)calls,
 	       (double)(storm_now() - begin) / 1e9, (double)slowest / 1e6, left);

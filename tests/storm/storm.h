@@ -31,8 +31,10 @@ struct storm_log {
 	/* Rings: elements of this writer, and pops of it whose result was noted. */
 	uint64_t pushing[MAPS], pushed[MAPS], popped[MAPS];
 	bool popping[MAPS];
+	uint64_t next[MAPS][WRITERS]; /* queues: older ones of that writer come no more */
 	uint64_t excused[MAPS]; /* pops and pushes that a kill interrupted */
 	uint64_t calls, slowest; /* ns */
+	uint32_t steps;          /* since it has settled */
 	unsigned failures;
 	int first_failure; /* line */
 } __attribute__((aligned(4096)));
@@ -63,6 +65,8 @@ int storm_program(const struct bpf_insn *insns, size_t size);
 /* The program's result; context may be changed. */
 int storm_run(struct storm_log *log, int program, void *context, uint32_t size);
 bool storm_is_valid(int fd);
+/* How many objects of this kind there are. */
+uint32_t storm_objects(enum object_kind kind);
 
 static inline long map_call(struct storm_log *log, int command, int fd, const void *key,
 			    const void *value, uint64_t flags)
