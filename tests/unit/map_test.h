@@ -39,6 +39,12 @@ static inline void close_map(struct map *map)
 	object_collect();
 }
 
+/* The memory of the map that all processes share, but for the values that may be mapped. */
+static inline size_t map_bytes(const struct map *map)
+{
+	return map->object.region.size - map->object.region.data_size - PAGE_BYTES;
+}
+
 /* A fresh directory for realms, which this process will use; NULL when there can be none. */
 static inline const char *make_realm_directory(void)
 {

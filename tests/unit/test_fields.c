@@ -3,6 +3,7 @@
  * test_fields.c: values with special fields below the system call: copying around fields against a
  * model, headers that lie, and spin locks whose owner is stopped, or dies after any instruction.
  */
+#include "unit/die.h"
 #include "unit/map_test.h"
 #include "maps/fields.h"
 
@@ -12,7 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -184,39 +184,9 @@ static void a_stopped_owner_does_not_stop_others(void **state)
 	}
 }
 
-/* Steps a child through an update in place until the map has changed so many times. */
-static bool step_and_kill(struct map *map, unsigned changes)
+static void put_in_place(void *map)
 {
-	const struct region *region = &map->object.region;
-	const size_t size = region->size - region->data_size - PAGE_BYTES;
-	void *memory = malloc(size);
-	const pid_t child = fork();
-	bool ended;
-	int status;
-
-	if (child == 0) {
-		put(map, 1, BPF_EXIST | BPF_NOEXIST); /* what only a first call does */
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		SYSCALL(SYS_tkill, sys_gettid(), SIGSTOP);
-		put(map, (uint8_t)changes, BPF_F_LOCK);
-		SYSCALL(SYS_exit_group, 0);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	ended = !WIFSTOPPED(status); /* ptrace is not permitted */
-	memcpy(memory, region_control(region), size);
-	while (!ended && changes) {
-		ptrace(PTRACE_SINGLESTEP, child, NULL, NULL);
-		waitpid(child, &status, 0);
-		ended = WIFEXITED(status);
-		changes -= memcmp(memory, region_control(region), size) != 0;
-		memcpy(memory, region_control(region), size);
-	}
-	if (!ended) {
-		kill(child, SIGKILL);
-		waitpid(child, &status, 0);
-	}
-	free(memory);
-	return ended;
+	put(map, 1, BPF_F_LOCK);
 }
 
 static void an_owner_may_die_at_any_instruction(void **state)
@@ -231,7 +201,11 @@ static void an_owner_may_die_at_any_instruction(void **state)
 
 		assert_int_equal(put(map, 0, BPF_ANY), 0);
 		for (unsigned changes = 1; !ended; changes++) {
-			ended = step_and_kill(map, changes);
+			ended = !dies_at(&(struct death){.run = put_in_place,
+							 .arg = map,
+							 .memory = map->header,
+							 .size = map_bytes(map)},
+					 changes);
 			assert_int_equal(map_copy_value_locked(map, &key, value), 0);
 			assert_int_equal(put(map, 0xee, BPF_F_LOCK), 0);
 			assert_int_equal(map_copy_value_locked(map, &key, value), 0);

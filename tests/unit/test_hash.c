@@ -3,6 +3,7 @@
  * test_hash.c: the hash family at the level of its operations. Against a model, with full maps, with
  * threads, and with a process that is killed after every single instruction of a mutation.
  */
+#include "unit/die.h"
 #include "unit/map_test.h"
 #include "maps/hash.h"
 
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
-#include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -466,60 +466,17 @@ static uint32_t overflowing_id(struct map *map, uint32_t from)
 	}
 }
 
-/* True when the map's file is not as it was the last time; remembers how it is. */
-static bool has_changed(const struct map *map, void *memory)
+struct dying {
+	struct map *map;
+	const struct mutation *m;
+	uint32_t id;
+};
+
+static void run_mutation(void *arg)
 {
-	const struct region *region = &map->object.region;
-	const size_t control = region->size - region->data_size - PAGE_BYTES;
+	const struct dying *d = arg;
 
-	if (!memcmp(memory, region_control(region), control))
-		return false;
-	memcpy(memory, region_control(region), control);
-	return true;
-}
-
-static pid_t start_stopped(struct map *map, const struct mutation *m, uint32_t id)
-{
-	int status;
-	pid_t child = fork();
-
-	if (child == 0) {
-		put(map, 900000, 1, BPF_EXIST); /* what only a first call does */
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		SYSCALL(SYS_tkill, sys_gettid(), SIGSTOP);
-		m->run(map, id);
-		SYSCALL(SYS_exit_group, 0);
-	}
-	assert_true(child > 0);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	return WIFSTOPPED(status) ? child : 0; /* 0: ptrace is not permitted */
-}
-
-/*
- * Steps a child through the mutation and kills it when it has changed the map so many times. True
- * if it came to its end before.
- */
-static bool step_and_kill(struct map *map, const struct mutation *m, uint32_t id, unsigned changes)
-{
-	void *memory = malloc(map->object.region.size);
-	const pid_t child = start_stopped(map, m, id);
-	bool ended = !child;
-	int status;
-
-	memset(memory, 0, map->object.region.size);
-	has_changed(map, memory);
-	while (!ended && changes) {
-		ptrace(PTRACE_SINGLESTEP, child, NULL, NULL);
-		waitpid(child, &status, 0);
-		ended = WIFEXITED(status);
-		changes -= has_changed(map, memory);
-	}
-	if (!ended) {
-		kill(child, SIGKILL);
-		waitpid(child, &status, 0);
-	}
-	free(memory);
-	return ended;
+	d->m->run(d->map, d->id);
 }
 
 static void check_survivors(struct map *map, const struct mutation *m, uint32_t id)
@@ -558,7 +515,11 @@ static void death_at_any_instruction(void **state)
 				drop(map);
 				map = make_config(&m->config);
 			}
-			ended = step_and_kill(map, m, id, changes);
+			ended = !dies_at(&(struct death){.run = run_mutation,
+							 .arg = &(struct dying){map, m, id},
+							 .memory = map->header,
+							 .size = map_bytes(map)},
+					 changes);
 			check_survivors(map, m, id);
 			map_delete(map, key_of(map, id));
 			fill(map, m);

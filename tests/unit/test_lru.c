@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * test_lru.c: LRU maps at the level of their operations: with threads, with a process that is killed
- * at every single change it makes, and with processes that are killed at any time. Afterwards
- * every element is on one list, and all of them can be used again.
+ * test_lru.c: LRU maps at the level of their operations: with threads, and with a process that is
+ * killed at every single change it makes. Afterwards every element is on one list, and all of them
+ * can be used again.
  */
+#include "unit/die.h"
 #include "unit/map_test.h"
 #include "maps/lru.h"
 
@@ -12,15 +13,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -300,40 +295,31 @@ static void remember(struct history *history, const void *memory)
 	memcpy(history->memory + history->count++ * history->size, memory, history->size);
 }
 
-static pid_t start_stopped(struct map *map, const struct mutation *m)
-{
-	int status;
-	pid_t child = fork();
+struct dying {
+	struct map *map;
+	const struct mutation *m;
+};
 
-	if (child == 0) {
-		get(map, 1);
-		thread_id();
-		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-		SYSCALL(SYS_tkill, sys_gettid(), SIGSTOP);
-		m->run(map, m->id);
-		SYSCALL(SYS_exit_group, 0);
-	}
-	assert_true(child > 0);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	return WIFSTOPPED(status) ? child : 0; /* 0: ptrace is not permitted */
+static void run_mutation(void *arg)
+{
+	const struct dying *d = arg;
+
+	d->m->run(d->map, d->m->id);
 }
 
 /* The child's number, or 0 if it cannot be stepped. */
 static pid_t step(struct map *map, const struct mutation *m, struct history *history)
 {
-	const pid_t child = start_stopped(map, m);
-	const void *memory = region_control(&map->object.region);
-	bool ended = !child;
-	int status;
+	const struct death death = {.run = run_mutation, .arg = &(struct dying){map, m}};
+	const pid_t child = death_start(&death);
 
-	history->size = map->object.region.size - map->object.region.data_size - PAGE_BYTES;
-	while (!ended) {
-		if (is_news(history, memory))
-			remember(history, memory);
-		ptrace(PTRACE_SINGLESTEP, child, NULL, NULL);
-		assert_int_equal(waitpid(child, &status, 0), child);
-		ended = WIFEXITED(status);
-	}
+	history->size = map_bytes(map);
+	if (!child)
+		return 0;
+	do {
+		if (is_news(history, map->header))
+			remember(history, map->header);
+	} while (death_step(&death, child));
 	return child;
 }
 
@@ -348,8 +334,7 @@ static void go_back(struct map *map, const struct history *history, u32 nr, pid_
 {
 	struct lru *lru = lru_of(hash_of(map));
 
-	memcpy(region_control(&map->object.region), history->memory + nr * history->size,
-	       history->size);
+	memcpy(map->header, history->memory + nr * history->size, history->size);
 	for (u32 i = 0; i < lru->nr_groups; i++)
 		orphan(&lru->groups[i].lock, owner);
 	for (u32 i = 0; i <= lru->hash.stripe_mask; i++)
@@ -399,111 +384,12 @@ static void death_at_any_instruction(void **state)
 	pin(0);
 }
 
-/* Processes that are killed at any time. */
-
-struct storm_log {
-	unsigned failures;
-	u64 slowest; /* ns */
-};
-
-static u64 now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
-}
-
-static void storm_child(struct map *map, struct storm_log *log, u32 seed)
-{
-	struct worker w = {map, seed, 1, map->max_entries * 2, 0};
-
-	for (;; w.number = w.number * 1664525 + 1013904223) {
-		const u64 start = now_ns();
-		u64 took;
-
-		use(&w);
-		took = now_ns() - start;
-		log->slowest = MAX(log->slowest, took);
-		log->failures += w.failures;
-		w.failures = 0;
-	}
-}
-
-static pid_t storm_start(struct map *map, struct storm_log *log, u32 seed)
-{
-	cpu_set_t all;
-	pid_t child = fork();
-
-	if (child)
-		return child;
-	memset(&all, 0xff, sizeof(all));
-	sched_setaffinity(0, sizeof(all), &all);
-	storm_child(map, log, seed);
-	_exit(0);
-}
-
-static void storm(struct map *map, struct storm_log *log, u32 kills)
-{
-	const struct timespec pause = {.tv_nsec = 300000};
-	pid_t children[3];
-	int status;
-
-	for (u32 i = 0; i < 3; i++)
-		children[i] = storm_start(map, log, i);
-	for (u32 i = 0; i < kills + 3; i++) {
-		nanosleep(&pause, NULL);
-		kill(children[i % 3], SIGKILL);
-		waitpid(children[i % 3], &status, 0);
-		assert_true(WIFSIGNALED(status));
-		if (i < kills)
-			children[i % 3] = storm_start(map, log, i * 7919);
-	}
-}
-
-/* What was left on the lists of other CPUs is used there. */
-static u32 capacity_of_all(struct map *map)
-{
-	u32 most = 0;
-
-	for (u32 cpu = 0; cpu < cpus; cpu++)
-		if (pin(cpu))
-			most = capacity(map);
-	pin(0);
-	return most;
-}
-
-static void kills_lose_no_capacity(void **state)
-{
-	const char *count = getenv("USERBPF_STORM_KILLS");
-	struct storm_log *log = mmap(NULL, sizeof(*log), PROT_READ | PROT_WRITE,
-				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	for (size_t i = 0; i < ARRAY_SIZE(shared); i++) {
-		struct map *map = make(shared[i].type, shared[i].entries * cpus, shared[i].flags);
-		const u32 n = map->max_entries;
-		u32 found;
-
-		storm(map, log, count ? (u32)strtoul(count, NULL, 10) : 40);
-		for (u32 key = 0; key < 2 * n; key++)
-			assert_true(get(map, key) >= 0);
-		found = capacity_of_all(map);
-		/* Other CPUs keep what they have not used. */
-		assert_in_range(found, n - MIN(n / 2, 2u * LRU_BATCH), n);
-		assert_int_equal(log->failures, 0);
-		assert_true(log->slowest < 1000000000u);
-		drop(map);
-	}
-	munmap(log, sizeof(*log));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(garbage_does_no_harm),
 		cmocka_unit_test(threads_agree),
 		cmocka_unit_test(death_at_any_instruction),
-		cmocka_unit_test(kills_lose_no_capacity),
 	};
 	const char *directory;
 

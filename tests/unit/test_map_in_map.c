@@ -4,38 +4,16 @@
  * instant every element is what it was before the interrupted change or what it was to become, and
  * when the outer map is empty, no inner map is left. Each case runs in a realm of its own.
  */
-#include "maps/map.h"
+#include "unit/die.h"
+#include "unit/map_test.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "cmd/bpf.h"
-#include "object/realm.h"
 
 #define KEYS 8
-#define WORKERS 2
-#define KILLS 500 /* of each type, at random */
-#define POOL 16
-
-/* What a worker is about to make of an element, and what it has made of it: value or 0. */
-static struct {
-	u32 wanted[KEYS];
-	u32 made[KEYS];
-} * record;
 
 static char base[64];
 
@@ -50,14 +28,11 @@ static int set_up(void **state)
 	if (!mkdtemp(base))
 		return -1;
 	unsetenv("USERBPF_REALM");
-	record = mmap(NULL, sizeof(*record), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	return record == MAP_FAILED || setenv("USERBPF_DIR", base, 1);
+	return setenv("USERBPF_DIR", base, 1);
 }
 
 static int tear_down(void **state)
 {
-	munmap(record, sizeof(*record));
 	return nftw(base, remove_path, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -204,125 +179,38 @@ static void check_empties(int outer)
 	CHECK(maps_in_realm() == 1);
 }
 
-/*
- * Each worker has its keys. Most maps come from the pool, where the value of each is its place, so
- * that most deaths meet a change of the outer map; some are new, and nobody else has them.
- */
-static void work(int outer, const int pool[POOL], u32 worker, u32 seed)
-{
-	for (u32 value = seed * 100000 + POOL;; value++) {
-		const u32 bits = value * 2654435761u >> 16;
-		const u32 key = bits % (KEYS / WORKERS) * WORKERS + worker;
-		const u32 place = bits / 16 % (2 * POOL);
-		const u32 next = bits % 32 == 5 ? value : place < POOL ? place : 0;
-		int err;
+struct dying {
+	int outer, inner;
+};
 
-		record->wanted[key] = next;
-		err = next && next < POOL ? put(outer, key, pool[next]) : change(outer, key, next);
-		if (err)
-			_exit(1);
-		record->made[key] = next;
-	}
+static void run_put(void *arg)
+{
+	const struct dying *d = arg;
+
+	put(d->outer, 3, d->inner);
 }
 
-static void check_elements(int outer)
+/* before and after are values, 0: no element. Death at each system call, or each change of the map. */
+static void dies_everywhere(int outer, u32 before, u32 after, bool at_calls)
 {
-	for (u32 key = 0; key < KEYS; key++) {
-		u32 value = value_in(outer, key);
+	const struct map *map = map_behind(outer);
+	bool died = true;
 
-		CHECK(value == record->made[key] || value == record->wanted[key]);
-		record->made[key] = record->wanted[key] = value;
-	}
-}
-
-static void storm(u32 type)
-{
-	int outer = make_outer(type), pool[POOL], status;
-	unsigned random = 1;
-	pid_t pids[WORKERS];
-
-	for (u32 i = 0; i < POOL; i++)
-		pool[i] = make_inner(i);
-	for (u32 i = 0; i < KILLS / WORKERS; i++) {
-		for (u32 n = 0; n < WORKERS; n++) {
-			pids[n] = fork();
-			if (!pids[n])
-				work(outer, pool, n, i + 1);
-		}
-		for (u32 n = 0; n < WORKERS; n++) {
-			random = random * 1103515245 + 12345;
-			nanosleep(&(struct timespec){.tv_nsec = random >> 8 & 0x1fffff}, NULL);
-			CHECK(kill(pids[n], SIGKILL) == 0);
-			CHECK(waitpid(pids[n], &status, 0) == pids[n] && WIFSIGNALED(status));
-		}
-		check_elements(outer);
-	}
-	CHECK(map_behind(outer)->ops->is_valid(map_behind(outer)));
-	for (u32 i = 0; i < POOL; i++)
-		close(pool[i]);
-	check_empties(outer);
-}
-
-/* Where a change is killed: at every stop, of which TEST_STRIDE=n makes one of n instructions. */
-static u32 stride(void)
-{
-	const char *text = getenv("TEST_STRIDE");
-
-	return text ? (u32)atoi(text) : 0;
-}
-
-static bool stop_again(pid_t pid, int *status)
-{
-	const u32 steps = stride();
-
-	for (u32 i = 0; i < MAX(steps, 1) && WIFSTOPPED(*status); i++) {
-		CHECK(ptrace(steps ? PTRACE_SINGLESTEP : PTRACE_SYSCALL, pid, 0, 0) == 0);
-		CHECK(waitpid(pid, status, 0) == pid);
-	}
-	return WIFSTOPPED(*status);
-}
-
-/*
- * One change, killed where it stops that often: before and behind a system call. False when it came
- * to its end before.
- */
-static bool killed_at(u32 stops, int outer, int inner)
-{
-	const pid_t pid = fork();
-	int status;
-
-	if (!pid) {
-		if (ptrace(PTRACE_TRACEME, 0, 0, 0))
-			_exit(77);
-		raise(SIGSTOP);
-		_exit(put(outer, 3, inner) != 0);
-	}
-	CHECK(waitpid(pid, &status, 0) == pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-		_exit(77);
-	while (stops-- && stop_again(pid, &status))
-		;
-	if (WIFEXITED(status)) {
-		CHECK(WEXITSTATUS(status) == 0);
-		return false;
-	}
-	CHECK(kill(pid, SIGKILL) == 0 && waitpid(pid, &status, 0) == pid);
-	return true;
-}
-
-/* before and after are values, 0: no element. */
-static void dies_everywhere(int outer, u32 before, u32 after)
-{
-	for (u32 stops = 1, killed = 1; killed; stops++) {
-		int inner = after ? make_inner(after) : -1;
+	for (u32 place = 1; died; place++) {
+		struct dying d = {outer, after ? make_inner(after) : -1};
+		const struct death death = {.run = run_put,
+					    .arg = &d,
+					    .memory = at_calls ? NULL : map->header,
+					    .size = map_bytes(map),
+					    .at_calls = at_calls};
 		u32 value;
 
 		CHECK(change(outer, 3, before) == 0);
 		CHECK(references(outer) == 1 + !!before);
-		killed = killed_at(stops, outer, inner);
-		close(inner);
+		died = dies_at(&death, place);
+		close(d.inner);
 		value = value_in(outer, 3);
-		CHECK(killed ? value == before || value == after : value == after);
+		CHECK(died ? value == before || value == after : value == after);
 	}
 }
 
@@ -331,22 +219,14 @@ static void dies(u32 type)
 	int outer = make_outer(type);
 
 	CHECK(change(outer, 5, 55) == 0);
-	dies_everywhere(outer, 0, 2);
-	dies_everywhere(outer, 1, 2);
-	dies_everywhere(outer, 1, 0);
+	for (int at_calls = 0; at_calls < 2; at_calls++) {
+		dies_everywhere(outer, 0, 2, at_calls);
+		dies_everywhere(outer, 1, 2, at_calls);
+		dies_everywhere(outer, 1, 0, at_calls);
+	}
 	CHECK(value_in(outer, 5) == 55);
 	CHECK(map_behind(outer)->ops->is_valid(map_behind(outer)));
 	check_empties(outer);
-}
-
-static void test_storm_array(void **state)
-{
-	in_child(storm, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-}
-
-static void test_storm_hash(void **state)
-{
-	in_child(storm, BPF_MAP_TYPE_HASH_OF_MAPS);
 }
 
 static void test_dies_array(void **state)
@@ -364,8 +244,6 @@ static void test_dies_hash(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_storm_array),
-		CASE(test_storm_hash),
 		CASE(test_dies_array),
 		CASE(test_dies_hash),
 	};

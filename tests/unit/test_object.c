@@ -23,6 +23,7 @@
 #include "base/atomic.h"
 #include "bpf_test.h"
 #include "object/realm.h"
+#include "unit/die.h"
 
 #define CHECK(condition)                                                                  \
 	do {                                                                              \
@@ -571,9 +572,41 @@ static void leaves_no_trace(void)
 	CHECK(names == 0);
 }
 
+static void create_and_pin(void *path)
+{
+	const int fd = make_map(NULL);
+
+	CHECK(fd >= 0 && object_pin(fd, AT_FDCWD, path) == 0);
+}
+
+/* Death on either side of each system call: there is a pinned map, or none. */
+static void dies_while_creating(void)
+{
+	char path[200];
+	const struct death death = {.run = create_and_pin, .arg = path, .at_calls = true};
+	bool died = true;
+	u32 id;
+
+	CHECK(realm_open() == 0);
+	snprintf(path, sizeof(path), "%s/fs/map", realm);
+	for (unsigned place = 1; died; place++) {
+		died = dies_at(&death, place);
+		object_collect();
+		if (access(path, F_OK) == 0) {
+			CHECK(object_next_id(OBJECT_MAP, 0, &id) == 0 && is_alive(OBJECT_MAP, id));
+			CHECK(unlink(path) == 0);
+			object_collect();
+		} else {
+			CHECK(died);
+		}
+		CHECK(object_next_id(OBJECT_MAP, 0, &id) == -ENOENT);
+	}
+}
+
 static void test_kills(void **state)
 {
 	in_child(leaves_no_trace);
+	in_child(dies_while_creating);
 }
 
 enum pinned { A_MAP, A_PROG, A_BTF, A_PIPE, NOTHING };

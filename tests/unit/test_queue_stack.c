@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * test_queue_stack.c: QUEUE and STACK at the level of their operations: with threads, with a
- * process that is killed after every instruction of interest, and with processes that are killed at
- * random, whose elements are all accounted for.
+ * test_queue_stack.c: QUEUE and STACK at the level of their operations: with threads, and with a
+ * process that is killed after every instruction of interest.
  */
+#include "unit/die.h"
 #include "unit/map_test.h"
 #include "maps/map.h"
 
@@ -11,16 +11,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/ptrace.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -158,30 +152,30 @@ struct operation {
 	const char *name;
 	uint32_t skip;   /* pushes and pops before, to turn the ring */
 	uint32_t before; /* elements 1, 2, ... */
-	void (*run)(struct map *map);
+	void (*run)(void *map);
 	int change; /* in the number of elements */
 };
 
-static void run_push(struct map *map)
+static void run_push(void *map)
 {
 	push(map, 99, BPF_ANY);
 }
 
-static void run_exist(struct map *map)
+static void run_exist(void *map)
 {
 	push(map, 99, BPF_EXIST);
 }
 
-static void run_pop(struct map *map)
+static void run_pop(void *map)
 {
 	pop(map);
 }
 
-static void run_peek(struct map *map)
+static void run_peek(void *map)
 {
 	struct element element;
 
-	map->ops->peek(map, &element);
+	map_copy_value(map, NULL, &element);
 }
 
 static const struct operation operations[] = {
@@ -209,55 +203,11 @@ static struct map *prepare(uint32_t type, const struct operation *op)
 	return map;
 }
 
-static pid_t start_stopped(struct map *map, const struct operation *op)
-{
-	int status;
-	pid_t child = fork();
-
-	if (child == 0) {
-		lock_release(lock_of_process()); /* does what only a first call in a process does */
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
-			SYSCALL(SYS_exit_group, 0);
-		SYSCALL(SYS_tkill, sys_gettid(), SIGSTOP);
-		op->run(map);
-		SYSCALL(SYS_exit_group, 0);
-	}
-	assert_true(child > 0);
-	assert_int_equal(waitpid(child, &status, 0), child);
-	return WIFSTOPPED(status) ? child : 0; /* 0: ptrace is not permitted */
-}
-
 /* Lock, span and slots: all that others can see of an operation. */
 struct image {
 	uint64_t span[8];
 	struct element slots[CAPACITY + 1];
 };
-
-/*
- * A child is stepped through the operation and killed when it has changed the ring so many times.
- * True if it came to its end before.
- */
-static bool step_and_kill(struct map *map, const struct operation *op, unsigned changes)
-{
-	const pid_t child = start_stopped(map, op);
-	struct image image;
-	bool ended = !child;
-	int status;
-
-	memcpy(&image, map->private, sizeof(image));
-	while (!ended && changes) {
-		ptrace(PTRACE_SINGLESTEP, child, NULL, NULL);
-		waitpid(child, &status, 0);
-		ended = WIFEXITED(status);
-		changes -= memcmp(&image, map->private, sizeof(image)) != 0;
-		memcpy(&image, map->private, sizeof(image));
-	}
-	if (!ended) {
-		kill(child, SIGKILL);
-		waitpid(child, &status, 0);
-	}
-	return ended;
-}
 
 /* Names the elements that are there before or after, in the order of pops; 0 ends the list. */
 static void expected(uint32_t type, const struct operation *op, bool after, uint64_t *names)
@@ -311,7 +261,11 @@ static void death_at_any_instruction(void **state)
 		for (unsigned changes = 1; !ended; changes++) {
 			struct map *map = prepare(types[i % 2], op);
 
-			ended = step_and_kill(map, op, changes);
+			ended = !dies_at(&(struct death){.run = op->run,
+							 .arg = map,
+							 .memory = map->private,
+							 .size = sizeof(struct image)},
+					 changes);
 			done_now = is_done(map, op, types[i % 2]);
 			if (done && !done_now)
 				fail_msg("%s: undone again", op->name);
@@ -399,209 +353,6 @@ static void threads_lose_and_double_nothing(void **state)
 	}
 }
 
-/*
- * Storm: two producers and two consumers, one of which is killed again and again. The journal of
- * each tells what it was about to do. An operation in flight at a kill may have happened or not: a
- * push of the number that had been begun, a pop of the element that had been copied out.
- */
-
-#define STORM_NUMBERS (16u << 20)
-#define STORM_ENTRIES 61
-#define WAIT_LIMIT_NS 1000000000ull
-
-struct journal {
-	uint32_t begun;  /* producer: numbers below are pushed or being pushed */
-	uint32_t pushed; /* producer: numbers below are pushed, or their fate was settled */
-	uint32_t popping;
-	struct element element; /* consumer: where it pops to */
-	int64_t last[PRODUCERS]; /* consumer: what it popped last of each producer */
-	uint64_t longest;        /* operation, in nanoseconds */
-	uint32_t failures;
-};
-
-/* What is known of an element: how often it was popped, and whether a kill excuses its lack. */
-enum { POPPED = 1, EXCUSED = 0x80 };
-
-struct storm {
-	struct journal journals[2 * PRODUCERS];
-	uint8_t elements[PRODUCERS][STORM_NUMBERS];
-};
-
-struct storm_case {
-	uint32_t type;
-	uint64_t flags;
-};
-
-static uint64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
-static void settle_time(struct journal *journal, uint64_t start)
-{
-	journal->longest = MAX(journal->longest, now() - start);
-}
-
-static void storm_produce(struct map *map, struct journal *journal, uint32_t producer,
-			  uint64_t flags)
-{
-	for (uint32_t n = journal->pushed; n < STORM_NUMBERS; n = journal->pushed) {
-		const struct element element = element_of(name_of(producer, n));
-		const uint64_t start = now();
-		int err;
-
-		store_release(&journal->begun, n + 1);
-		err = n % 2 ? map->ops->push(map, &element, flags)
-			    : map_update_user(map, NULL, &element, flags);
-		store_release(&journal->pushed, err ? n : n + 1);
-		settle_time(journal, start);
-		journal->failures += err && err != -E2BIG;
-	}
-}
-
-/* An element that has been popped; false if it should not have been. */
-static bool account(struct storm *storm, int64_t *last, uint32_t type,
-		    const struct element *element)
-{
-	const uint32_t producer = (uint32_t)(element->name >> 32) - 1;
-	const uint32_t number = (uint32_t)element->name;
-	bool in_order;
-
-	if (!is_whole(element) || producer >= PRODUCERS || number >= STORM_NUMBERS)
-		return false;
-	in_order = type != QUEUE || number > last[producer];
-	last[producer] = number;
-	return !(atomic_add(&storm->elements[producer][number], POPPED) & ~EXCUSED) && in_order;
-}
-
-static void storm_consume(struct map *map, struct storm *storm, struct journal *journal)
-{
-	for (uint32_t n = 0;; n++) {
-		const uint64_t start = now();
-		int err;
-
-		memset(&journal->element, 0, sizeof(journal->element));
-		store_release(&journal->popping, 1);
-		err = n % 2 ? map->ops->pop(map, &journal->element)
-			    : map_lookup_and_delete(map, NULL, &journal->element);
-		if (!err)
-			journal->failures += !account(storm, journal->last, map->header->type,
-						      &journal->element);
-		store_release(&journal->popping, 0);
-		settle_time(journal, start);
-		journal->failures += err && err != -ENOENT;
-	}
-}
-
-static pid_t storm_start(struct map *map, struct storm *storm, uint32_t nr, uint64_t flags)
-{
-	struct journal *journal = &storm->journals[nr];
-	pid_t child = fork();
-
-	assert_true(child >= 0);
-	if (child)
-		return child;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (nr % 2)
-		storm_consume(map, storm, journal);
-	storm_produce(map, journal, nr / 2, flags);
-	for (;;)
-		pause();
-}
-
-static void excuse(struct storm *storm, uint64_t name)
-{
-	const uint32_t producer = (uint32_t)(name >> 32) - 1, number = (uint32_t)name;
-
-	if (producer < PRODUCERS && number < STORM_NUMBERS)
-		atomic_or(&storm->elements[producer][number], EXCUSED);
-}
-
-/* Kills one and settles what it was doing. */
-static void storm_kill(struct storm *storm, uint32_t nr, pid_t child)
-{
-	struct journal *journal = &storm->journals[nr];
-
-	kill(child, SIGKILL);
-	assert_int_equal(waitpid(child, NULL, 0), child);
-	if (journal->begun > journal->pushed)
-		excuse(storm, name_of(nr / 2, journal->pushed));
-	journal->pushed = journal->begun;
-	if (journal->popping && is_whole(&journal->element))
-		excuse(storm, journal->element.name);
-	journal->popping = 0;
-}
-
-static void storm_check(struct map *map, struct storm *storm, const struct storm_case *c)
-{
-	int64_t last[PRODUCERS] = {-1, -1};
-	struct element element;
-	uint32_t inside = 0, missing = 0;
-
-	while (!map->ops->pop(map, &element)) {
-		assert_true(account(storm, last, c->type == STACK ? STACK : QUEUE, &element));
-		inside++;
-	}
-	assert_in_range(inside, 0, STORM_ENTRIES);
-	for (uint32_t producer = 0; producer < PRODUCERS; producer++)
-		for (uint32_t n = 0; n < STORM_NUMBERS; n++) {
-			const bool pushed = n < storm->journals[2 * producer].pushed;
-			const uint8_t element = storm->elements[producer][n];
-
-			assert_in_range(element & ~EXCUSED, 0, pushed);
-			missing += pushed && !element;
-		}
-	if (c->flags != BPF_EXIST) /* which drops elements */
-		assert_int_equal(missing, 0);
-	for (uint32_t i = 0; i < 2 * PRODUCERS; i++) {
-		assert_int_equal(storm->journals[i].failures, 0);
-		assert_in_range(storm->journals[i].longest, 0, WAIT_LIMIT_NS);
-	}
-	assert_int_equal(fill(map), STORM_ENTRIES);
-}
-
-static void storm_run(const struct storm_case *c, unsigned kills)
-{
-	struct storm *storm = sys_mmap(NULL, sizeof(*storm), PROT_READ | PROT_WRITE,
-				       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	struct map *map = make(c->type, STORM_ENTRIES);
-	pid_t children[2 * PRODUCERS];
-	uint32_t seed = 1;
-
-	assert_false(sys_is_err(storm));
-	for (uint32_t i = 0; i < 2 * PRODUCERS; i++) {
-		memset(storm->journals[i].last, 0xff, sizeof(storm->journals[i].last));
-		children[i] = storm_start(map, storm, i, c->flags);
-	}
-	for (unsigned k = 0; k < kills; k++) {
-		uint32_t nr;
-
-		seed = seed * 1664525 + 1013904223;
-		nr = seed >> 16 & 3;
-		usleep(1000 + (seed >> 8 & 0xfff));
-		storm_kill(storm, nr, children[nr]);
-		children[nr] = storm_start(map, storm, nr, c->flags);
-	}
-	for (uint32_t i = 0; i < 2 * PRODUCERS; i++)
-		storm_kill(storm, i, children[i]);
-	storm_check(map, storm, c);
-	sys_munmap(storm, sizeof(*storm));
-	drop(map);
-}
-
-static void a_storm_of_kills_loses_and_doubles_nothing(void **state)
-{
-	static const struct storm_case cases[] = {{QUEUE, BPF_ANY}, {STACK, BPF_ANY},
-						  {QUEUE, BPF_EXIST}};
-	const char *kills = getenv("USERBPF_STORM_KILLS");
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		storm_run(&cases[i], kills ? (unsigned)atoi(kills) : 150);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -609,7 +360,6 @@ int main(void)
 		cmocka_unit_test(garbage_does_no_harm),
 		cmocka_unit_test(death_at_any_instruction),
 		cmocka_unit_test(threads_lose_and_double_nothing),
-		cmocka_unit_test(a_storm_of_kills_loses_and_doubles_nothing),
 	};
 	const char *directory = make_realm_directory();
 

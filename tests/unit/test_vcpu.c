@@ -12,6 +12,7 @@
 #include "base/atomic.h"
 #include "base/lock.h"
 #include "bpf_test.h"
+#include "unit/die.h"
 
 #define THREADS 6
 #define RUNS 20000
@@ -208,6 +209,39 @@ static u32 our_namespace(void)
 	return namespace;
 }
 
+static void enter_and_leave(void *table)
+{
+	vcpu_enter(table);
+	vcpu_leave(table);
+}
+
+/* A slot that its owner took with it can be had again where all others are taken by the living. */
+static void test_death_at_any_change(void **state)
+{
+	struct vcpu_table *table = &arena->table;
+	const struct death death = {.run = enter_and_leave,
+				    .arg = table,
+				    .memory = table,
+				    .size = sizeof(*table)};
+	const u32 namespace = our_namespace();
+
+	for (unsigned place = 1; dies_at(&death, place); place++) {
+		const u32 taken = slots_taken();
+		u32 orphaned = 0;
+
+		assert_in_range(taken, 0, 1);
+		for (u32 i = 0; i < vcpu_possible(); i++)
+			if (table->slots[i].owner)
+				orphaned = i;
+			else if (taken)
+				table->slots[i] = (struct vcpu_slot){1, namespace};
+		if (taken)
+			assert_int_equal(vcpu_enter(table), orphaned);
+		vcpu_leave(table);
+		memset(table, 0, sizeof(*table));
+	}
+}
+
 static void test_all_owners_dead(void **state)
 {
 	u32 slot;
@@ -248,6 +282,7 @@ int main(void)
 		TEST(test_threads_lose_nothing),
 		TEST(test_forked_child_owns_nothing),
 		TEST(test_killed_owners),
+		TEST(test_death_at_any_change),
 		TEST(test_all_owners_dead),
 		TEST(test_all_owners_foreign),
 		TEST(test_displaced),
