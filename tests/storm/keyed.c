@@ -51,7 +51,7 @@ static const struct map_row {
 	{"maps_of_maps", BPF_MAP_TYPE_HASH_OF_MAPS, 0, OUTER},
 };
 
-enum action { UPDATE, DELETE, WRITE, READ_INNER, ACTIONS };
+enum action { UPDATE, DELETE, WRITE, TOUCH, READ_INNER, ACTIONS };
 
 static struct keyed_map {
 	const struct map_row *row;
@@ -114,6 +114,17 @@ static int load_write(int fd, bool locked)
 		MOV_X(R8, R0), MOV_X(R1, R0), CALL(lock),
 		COPY(R8, 8, 24), COPY(R8, 16, 32), COPY(R8, 24, 40),
 		MOV_X(R1, R8), CALL(unlock), MOV_K(R0, 0), EXIT,
+	};
+
+	return storm_program(insns, sizeof(insns));
+}
+
+/* Only looks the value up, which makes it a used one. */
+static int load_touch(int fd)
+{
+	const struct bpf_insn insns[] = {
+		MAP_AND_KEY(fd), CALL(BPF_FUNC_map_lookup_elem),
+		J_K(JNE, R0, 0, 2), MOV_K(R0, -ENOENT), EXIT, MOV_K(R0, 0), EXIT,
 	};
 
 	return storm_program(insns, sizeof(insns));
@@ -308,7 +319,6 @@ static void write_in_place(struct storm_log *log, unsigned number, unsigned writ
 	const struct keyed_map *m = &maps[number];
 	const bool is_there = m->row->traits & FIXED || log->acknowledged[number][k];
 	struct values values;
-	int err;
 
 	if (!is_there)
 		return;
@@ -317,10 +327,20 @@ static void write_in_place(struct storm_log *log, unsigned number, unsigned writ
 	note();
 	log->intended[number][k] = log->sequence;
 	note();
-	err = run(log, m, WRITE, key_of(writer, k), values.of_cpu, 0);
-	EXPECT(log, !err || (err == -ENOENT && m->row->traits & EVICTS));
+	EXPECT(log, run(log, m, WRITE, key_of(writer, k), values.of_cpu, 0) == 0);
 	note();
-	log->acknowledged[number][k] = log->intended[number][k] = err ? 0 : log->sequence;
+	log->acknowledged[number][k] = log->intended[number][k];
+}
+
+/*
+ * The place of a value that is evicted becomes another's at once, as in the kernel: who wrote through
+ * a pointer could write over the value of another key.
+ */
+static void touch(struct storm_log *log, const struct keyed_map *m, uint32_t key)
+{
+	const int err = run(log, m, TOUCH, key, NULL, 0);
+
+	EXPECT(log, !err || err == -ENOENT);
 }
 
 /* A batch of new values, of which the caller closes the inner maps of an outer one. */
@@ -401,7 +421,9 @@ static void step(struct storm_log *log, unsigned writer, uint32_t random)
 		EXPECT(log, judge(m, log, number, k, look(log, m, key_of(writer, k))));
 		break;
 	case 1:
-		if (!(m->row->traits & OUTER))
+		if (m->row->traits & EVICTS)
+			touch(log, m, key_of(writer, k));
+		else if (!(m->row->traits & OUTER))
 			write_in_place(log, number, writer, k);
 		break;
 	case 2:
@@ -582,6 +604,7 @@ static void create_map(struct keyed_map *m, const struct map_row *row)
 		m->programs[UPDATE] = load_update(m->fd);
 		m->programs[DELETE] = load_delete(m->fd);
 		m->programs[WRITE] = load_write(m->fd, locked);
+		m->programs[TOUCH] = load_touch(m->fd);
 	}
 	close(inner);
 	close(btf);
