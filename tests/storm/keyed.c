@@ -250,7 +250,12 @@ static bool judge(const struct keyed_map *m, const struct storm_log *log, unsign
 {
 	const uint64_t was = log->acknowledged[number][k], will_be = log->intended[number][k];
 
-	return found == was || found == will_be || (!found && m->row->traits & EVICTS);
+	if (!found && m->row->traits & EVICTS)
+		return true;
+	/* Where the latest was set to zero already, that of another CPU is older. */
+	if (!will_be && log->in_place[number][k] && m->row->traits & PERCPU)
+		return found <= was;
+	return found == was || found == will_be;
 }
 
 /* All values are written anew, for some may be torn or there for some CPUs only. */
