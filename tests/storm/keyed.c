@@ -338,8 +338,8 @@ static void write_in_place(struct storm_log *log, unsigned number, unsigned writ
 }
 
 /*
- * The place of a value that is evicted becomes another's at once, as in the kernel: who wrote through
- * a pointer could write over the value of another key.
+ * The place of a value that is evicted becomes another's at once, as in the kernel: who wrote
+ * through a pointer could write over the value of another key.
  */
 static void touch(struct storm_log *log, const struct keyed_map *m, uint32_t key)
 {

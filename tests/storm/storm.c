@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * storm.c: the harness. `storm [-t] [KILLS [FAMILY [SECONDS]]]` runs one family after the other (or
- * the one named, not "all") with that many kills each, in no more than that time each. With -t a call
- * that took more than a second is a failure. With 0 kills, four threads of this process work side by
- * side for a while, which is what a thread sanitizer wants. One line of TAP for each family.
+ * storm.c: the harness. `storm [-t] [KILLS [FAMILY [SECONDS]]]` runs one family after the other
+ * (or the one named, not "all") with that many kills each, in no more than that time each. With -t
+ * a call that took more than a second is a failure. With 0 kills, four threads of this process work
+ * side by side for a while, which is what a thread sanitizer wants. One line of TAP for each family.
  *
- * A killed process ends when its threads have had a turn on a CPU, which takes longer than all else;
- * so several may be dying at a time.
+ * A killed process ends when its threads have had a turn on a CPU, which takes longer than all
+ * else; so several may be dying at a time.
  */
 #include "storm.h"
 

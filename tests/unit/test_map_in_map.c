@@ -190,7 +190,7 @@ static void run_put(void *arg)
 	put(d->outer, 3, d->inner);
 }
 
-/* before and after are values, 0: no element. Death at each system call, or each change of the map. */
+/* before and after are values, 0: no element. Death at each system call or change of the map. */
 static void dies_everywhere(int outer, u32 before, u32 after, bool at_calls)
 {
 	const struct map *map = map_behind(outer);
