@@ -129,13 +129,14 @@ static void elem_end(struct map_ref *ref, struct elem_buffer *buffer)
 	map_ref_put(ref);
 }
 
-/* The commands that hand a value out. */
+/* The commands that hand a value out, or ask about one. */
 static long fetch(const struct call *call, enum object_access needs,
 		  int (*operation)(struct map *map, const void *key, void *value))
 {
 	const union bpf_attr *attr = &call->attr.a;
 	struct elem_buffer buffer;
 	struct map_ref ref;
+	bool asks;
 	int err;
 
 	if (attr->flags & ~(u64)BPF_F_LOCK)
@@ -143,8 +144,12 @@ static long fetch(const struct call *call, enum object_access needs,
 	err = elem_begin(&ref, &buffer, call, needs, attr->flags, true);
 	if (err)
 		return err;
-	err = operation(ref.map, buffer.key, buffer.value);
+	asks = ref.map->ops->traits & MAP_VALUE_INPUT && operation == map_copy_value;
+	if (asks)
+		err = user_read(buffer.value, attr->value, ref.map->value_size);
 	if (!err)
+		err = operation(ref.map, buffer.key, buffer.value);
+	if (!err && !asks)
 		err = user_write(attr->value, buffer.value, map_user_value_size(ref.map));
 	elem_end(&ref, &buffer);
 	return err;

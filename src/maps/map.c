@@ -388,7 +388,7 @@ static cold int check_spec(struct map_spec *spec, const struct map_ops *ops)
 {
 	int err;
 
-	if (!ops || spec->extra || spec->flags & ~ops->create_flags ||
+	if (!ops || (spec->extra && !(ops->traits & MAP_EXTRA)) || spec->flags & ~ops->create_flags ||
 	    has_both(spec->flags, BPF_F_RDONLY | BPF_F_WRONLY) ||
 	    has_both(spec->flags, BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
 		return -EINVAL;

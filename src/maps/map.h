@@ -130,6 +130,8 @@ enum map_traits {
 	MAP_OFFLOAD = 1 << 10,      /* map_ifindex: EOPNOTSUPP for a device, not EINVAL */
 	MAP_OF_MAPS = 1 << 11,      /* values are maps: see inner_id and update_inner */
 	MAP_INNER_ENTRIES = 1 << 12, /* as an inner map it needs the max_entries of the template */
+	MAP_EXTRA = 1 << 13,        /* map_extra has a meaning; other types want 0 */
+	MAP_VALUE_INPUT = 1 << 14,  /* LOOKUP and peek ask about the value that they are given */
 };
 
 /* Special fields that values may have (map_ops.fields). */
@@ -186,7 +188,10 @@ struct map_ops {
 	void (*prefetch)(struct map *map, const void *key, bool element);
 	int (*update)(struct map *map, const void *key, const void *value, u64 flags);
 	int (*delete)(struct map *map, const void *key);
-	/* Types without keys. pop and peek of an empty map: -ENOENT, and value_size zeros in value. */
+	/*
+	 * Types without keys. pop and peek of an empty map: -ENOENT, and value_size zeros in value. With
+	 * MAP_VALUE_INPUT peek and copy_value only read value.
+	 */
 	int (*push)(struct map *map, const void *value, u64 flags);
 	int (*pop)(struct map *map, void *value);
 	int (*peek)(struct map *map, void *value);

@@ -421,7 +421,9 @@ static int check_argument(struct walk *w, const struct helper *helper, s32 id, u
 	case ARG_CONST_STR:
 		return check_string_argument(w, id, reg);
 	case ARG_MAP_VALUE_OUT:
-		return check_memory_argument(w, id, reg, map ? map->value_size : 0, "write to");
+		return check_memory_argument(
+			w, id, reg, map ? map->value_size : 0,
+			map && map->ops->traits & MAP_VALUE_INPUT ? "read from" : "write to");
 	}
 	return 0;
 }

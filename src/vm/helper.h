@@ -21,7 +21,7 @@ enum helper_arg {
 	ARG_MAP,          /* a struct map * of this program, or an inner one */
 	ARG_MAP_KEY,      /* key_size readable bytes of the map in argument 1 */
 	ARG_MAP_VALUE,    /* value_size readable bytes */
-	ARG_MAP_VALUE_OUT,/* value_size writable bytes */
+	ARG_MAP_VALUE_OUT,/* value_size writable bytes; with MAP_VALUE_INPUT readable ones */
 	ARG_MEM,          /* readable; its size is the next argument */
 	ARG_MEM_OR_NULL,  /* the same, or NULL with size 0 */
 	ARG_MEM_OUT,      /* writable; its size is the next argument */

@@ -110,7 +110,8 @@ static bool check_argument(struct call *call, u32 reg)
 	case ARG_MAP_VALUE:
 		return check_map_memory(call, reg, false, false);
 	case ARG_MAP_VALUE_OUT:
-		return check_map_memory(call, reg, false, true);
+		return check_map_memory(call, reg, false,
+					!call->map || !(call->map->ops->traits & MAP_VALUE_INPUT));
 	case ARG_MEM_OR_NULL:
 		if (regs[reg] == 0 && next == 0)
 			return true;
