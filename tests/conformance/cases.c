@@ -32,12 +32,34 @@ int inner_map(void)
 	return fd;
 }
 
+unsigned small_key_size(const struct type *type)
+{
+	return type->traits & KEYLESS ? 0 : type->traits & PREFIXES ? SMALL_KEY_MAX : 4;
+}
+
+/* Prefixes: some that contain others, some that are not there, one that is too long. */
+void small_key(const struct type *type, uint32_t number, uint8_t key[SMALL_KEY_MAX])
+{
+	static const uint8_t prefixes[][SMALL_KEY_MAX] = {
+		{8, 0, 0, 0, 10},          {16, 0, 0, 0, 10, 1, 7}, {0, 0, 0, 0, 99},
+		{32, 0, 0, 0, 10, 1, 2, 3}, {24, 0, 0, 0, 10, 1, 2}, {31, 0, 0, 0, 10, 1, 2, 2},
+		{32, 0, 0, 0, 192, 0, 2, 1}, {33, 0, 0, 0, 10, 1, 2, 3}};
+
+	if (type->traits & PREFIXES)
+		memcpy(key, prefixes[number < LENGTH(prefixes) ? number : LENGTH(prefixes) - 1],
+		       SMALL_KEY_MAX);
+	else
+		memcpy(key, &number, 4);
+}
+
 union test_attr small_map(const struct type *type)
 {
 	return (union test_attr){.a = {.map_type = type->id,
-				       .key_size = type->traits & KEYLESS ? 0 : 4,
+				       .key_size = small_key_size(type),
 				       .value_size = type->traits & OUTER ? 4 : 8,
 				       .max_entries = SMALL_ENTRIES,
+				       .map_flags = type->traits & PREFIXES ? BPF_F_NO_PREALLOC : 0,
+				       .map_extra = type->traits & FILTER ? 15 : 0,
 				       .inner_map_fd = (uint32_t)inner_map()}};
 }
 
@@ -45,7 +67,7 @@ int create_small(const struct type *type, unsigned flags)
 {
 	union test_attr t = small_map(type);
 
-	t.a.map_flags = flags;
+	t.a.map_flags |= flags;
 	return (int)bpf_sys(BPF_MAP_CREATE, &t, ATTR_SIZE);
 }
 
@@ -111,7 +133,7 @@ void fill_small(const struct type *type, int fd, uint32_t count)
 {
 	const uint32_t keys[SMALL_ENTRIES] = {0, 1, 2, 3};
 	const int inner[SMALL_ENTRIES] = {inner_map(), inner_map(), inner_map(), inner_map()};
-	uint8_t value[SLOT];
+	uint8_t key[SMALL_KEY_MAX], value[SLOT];
 
 	if (type->traits & OUTER) {
 		union test_attr t = {.a = {.batch = {.map_fd = (uint32_t)fd,
@@ -122,9 +144,10 @@ void fill_small(const struct type *type, int fd, uint32_t count)
 		bpf_sys(BPF_MAP_UPDATE_BATCH, &t, ATTR_SIZE);
 		return;
 	}
-	for (uint32_t key = 0; key < count; key++) {
-		make_value(type, key + 1, value);
-		map_update(fd, type->traits & KEYLESS ? NULL : &key, value, BPF_ANY);
+	for (uint32_t i = 0; i < count; i++) {
+		small_key(type, i, key);
+		make_value(type, i + 1, value);
+		map_update(fd, type->traits & KEYLESS ? NULL : key, value, BPF_ANY);
 	}
 }
 
@@ -188,7 +211,7 @@ static const char *key_text(const struct subject *s, const uint8_t *key)
 	memcpy(&number, key, 4);
 	if (s->type->traits & HASHED)
 		return number < SMALL_ENTRIES ? "a key" : "no key";
-	return bytes_text(key, 4);
+	return bytes_text(key, small_key_size(s->type));
 }
 
 static void element_case(struct subject *s, const struct command_row *c, const struct key_row *k,
@@ -196,9 +219,9 @@ static void element_case(struct subject *s, const struct command_row *c, const s
 {
 	const bool is_walk = c->command == BPF_MAP_GET_NEXT_KEY;
 	const bool has_value = c->command != BPF_MAP_DELETE_ELEM;
-	uint8_t value[SLOT];
+	uint8_t value[SLOT], small[SMALL_KEY_MAX];
 	char name[96];
-	void *key = k->pointer == 0 ? (void *)&k->key : k->pointer == 1 ? NULL : (void *)no_memory;
+	void *key = k->pointer == 0 ? (void *)small : k->pointer == 1 ? NULL : (void *)no_memory;
 	void *at = !has_value     ? NULL
 		   : pointer == 0 ? value
 		   : pointer == 1 ? NULL
@@ -214,8 +237,9 @@ static void element_case(struct subject *s, const struct command_row *c, const s
 	if (is_walk && s->type->traits & HASHED && s->state != EMPTY && k->pointer == 0 &&
 	    k->key < (s->state == FULL ? SMALL_ENTRIES : 2))
 		return;
-	make_value(s->type, 9, value);
-	if (!c->writes)
+	small_key(s->type, k->key, small);
+	make_value(s->type, s->type->traits & FILTER ? 1 : 9, value);
+	if (!c->writes && !(s->type->traits & FILTER))
 		memset(value, 0xaa, sizeof(value));
 	err = map_elem(c->command, s->fd, key, at, flags);
 	s->is_fresh = c->command == BPF_MAP_LOOKUP_ELEM || is_walk ||
@@ -293,10 +317,18 @@ static int number_order(const void *a, const void *b)
 	return memcmp(a, b, 4);
 }
 
+/* Where the order is open. */
+static void sort_keys(const struct type *type, uint8_t *keys, uint32_t count)
+{
+	if (!(type->traits & PREFIXES))
+		qsort(keys, count, 4, number_order);
+}
+
 static void batch_case(struct subject *s, unsigned command, const struct batch_row *row)
 {
-	uint32_t keys[16] = {0, 1, 2, 3, 4, 5, 6, 7}, beyond = 0xffffffff, cursor;
+	uint8_t keys[16 * SMALL_KEY_MAX], beyond[SMALL_KEY_MAX], cursor[SMALL_KEY_MAX];
 	static uint8_t values[16 * SLOT];
+	const unsigned key_size = s->type->traits & KEYLESS ? 4 : small_key_size(s->type);
 	const bool reads = command < 2, per_cpu = s->type->traits & PER_CPU;
 	const unsigned size = per_cpu ? cpus * 8 : s->type->traits & OUTER ? 4 : 8;
 	union test_attr t = {.a = {.batch = {.count = row->count,
@@ -309,24 +341,26 @@ static void batch_case(struct subject *s, unsigned command, const struct batch_r
 	for (unsigned i = 0; i < 8; i++) {
 		uint8_t value[SLOT];
 
+		small_key(s->type, i, keys + i * key_size);
 		make_value(s->type, i + 3, value);
 		memcpy(values + i * size, value, size);
 	}
+	small_key(s->type, 0xffffffff, beyond);
 	t.a.batch.keys = ptr64(row->keys ? NULL : keys);
 	t.a.batch.values = ptr64(row->values ? NULL : values);
-	t.a.batch.out_batch = ptr64(row->out ? NULL : &cursor);
-	t.a.batch.in_batch = ptr64(row->in == IN_BEYOND ? (void *)&beyond
+	t.a.batch.out_batch = ptr64(row->out ? NULL : cursor);
+	t.a.batch.in_batch = ptr64(row->in == IN_BEYOND ? (void *)beyond
 				   : row->in            ? no_memory
 							: NULL);
 	err = (int)bpf_sys(batch_commands[command].command, &t, ATTR_SIZE);
 	s->is_fresh = false;
 	snprintf(name, sizeof(name), "%s %s", state_names[s->state], row->name);
 	if (reads && t.a.batch.count <= 8 && (!err || err == -ENOENT))
-		qsort(keys, t.a.batch.count, 4, number_order);
+		sort_keys(s->type, keys, t.a.batch.count);
 	answer(s->type, batch_commands[command].name, name, "%s %u %s", result_name(err),
 	       t.a.batch.count,
 	       reads && t.a.batch.count <= 8 && (!err || err == -ENOENT)
-		       ? bytes_text(keys, 4 * t.a.batch.count)
+		       ? bytes_text(keys, key_size * t.a.batch.count)
 		       : "");
 }
 

@@ -191,7 +191,7 @@ static void flag_case(const struct type *type, uint32_t flags)
 	union test_attr t = small_map(type);
 	char name[32];
 
-	t.a.map_flags = flags;
+	t.a.map_flags ^= flags;
 	snprintf(name, sizeof(name), "flags=%x", flags);
 	create(type, name, &t, ATTR_SIZE);
 }

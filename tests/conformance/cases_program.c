@@ -144,7 +144,7 @@ static void helper_case(const struct target *target, unsigned op, uint32_t fille
 	int err;
 
 	fill_small(target->type, fd, filled);
-	memcpy(r.key, &key, 4);
+	small_key(target->type, key, r.key);
 	memset(r.value, 0x55, sizeof(r.value));
 	err = prog < 0 ? prog : program_run(target, prog, &r);
 	snprintf(name, sizeof(name), "%s of %u %s key=%x argument=%x flags=%llx",
@@ -165,7 +165,7 @@ static void helper_cases(const struct type *type, unsigned prog_type)
 	static const uint32_t filled[] = {0, 2, SMALL_ENTRIES};
 	static const uint32_t keys[] = {1, SMALL_ENTRIES, 0xffffffff};
 	const struct target target = {.type = type,
-				      .key_size = type->traits & KEYLESS ? 0 : 4,
+				      .key_size = small_key_size(type),
 				      .value_size = type->traits & OUTER ? 4 : 8,
 				      .inner = &types[0],
 				      .prog_type = prog_type,
@@ -223,7 +223,8 @@ static void padding_cases(const struct type *type)
 void program_cases(const struct type *type)
 {
 	matrix_cases(type);
-	helper_cases(type, BPF_PROG_TYPE_SYSCALL);
+	if (!(type->traits & (PREFIXES | FILTER))) /* which sleepable programs may not use */
+		helper_cases(type, BPF_PROG_TYPE_SYSCALL);
 	helper_cases(type, BPF_PROG_TYPE_XDP);
 	if (type->traits & PER_CPU)
 		padding_cases(type);

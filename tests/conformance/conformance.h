@@ -19,7 +19,16 @@
 #define round8(n) (((n) + 7u) & ~7u)
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
 
-enum trait { HASHED = 1, PER_CPU = 2, INDEXED = 4, KEYLESS = 8, OUTER = 16, LRU = 32 };
+enum trait {
+	HASHED = 1,
+	PER_CPU = 2,
+	INDEXED = 4,
+	KEYLESS = 8,
+	OUTER = 16,
+	LRU = 32,
+	PREFIXES = 64, /* keys are prefixes */
+	FILTER = 128,  /* a set that LOOKUP asks about the value that it is given */
+};
 
 struct type {
 	unsigned id;
@@ -27,7 +36,7 @@ struct type {
 	unsigned traits;
 };
 
-#define NR_TYPES 10
+#define NR_TYPES 12
 extern const struct type types[NR_TYPES];
 extern unsigned cpus;
 
@@ -97,8 +106,14 @@ int program_run(const struct target *target, int prog_fd, struct request *reques
 int cases_main(const struct type *type);
 __attribute__((format(printf, 4, 5))) void answer(const struct type *type, const char *command,
 						  const char *name, const char *format, ...);
-/* The attribute of a small map of the type: 4 entries, keys of 4 bytes, values of 8 (or 4). */
+/*
+ * The attribute of a small map of the type: 4 entries, keys of 4 bytes (prefixes: 8), values of 8
+ * (or 4). Its keys have numbers; from SMALL_ENTRIES on they are ones that are not there.
+ */
 #define SMALL_ENTRIES 4u
+#define SMALL_KEY_MAX 8u
+unsigned small_key_size(const struct type *type);
+void small_key(const struct type *type, uint32_t number, uint8_t key[SMALL_KEY_MAX]);
 union test_attr small_map(const struct type *type);
 int create_small(const struct type *type, unsigned flags);
 void fill_small(const struct type *type, int fd, uint32_t count);

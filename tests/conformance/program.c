@@ -377,9 +377,11 @@ unsigned program_ops(const struct target *t)
 
 	if (traits & OUTER)
 		return 1u << DO_INNER;
+	if (traits & FILTER)
+		return (writes ? 1u << DO_PUSH : 0) | (reads ? 1u << DO_PEEK : 0);
 	if (traits & KEYLESS)
 		return (writes ? 1u << DO_PUSH | 1u << DO_POP : 0) | (reads ? 1u << DO_PEEK : 0);
-	ops |= 1u << DO_LOOKUP | 1u << DO_EACH;
+	ops |= 1u << DO_LOOKUP | (traits & PREFIXES ? 0 : 1u << DO_EACH);
 	if (writes)
 		ops |= 1u << DO_UPDATE | 1u << DO_DELETE | 1u << DO_STORE;
 	if (writes && reads && t->value_size >= whole)

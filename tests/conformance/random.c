@@ -27,6 +27,7 @@
 #define MAX_POOL (2 * MAX_ENTRIES + 2)
 #define BATCH_ROOM (4 * MAX_POOL)
 #define NR_INNER 4u
+#define NR_FILTERED 8u /* values that are ever given to a filter */
 #define GUARD 16u
 
 /* Descriptors: the map's own, others of the same map, and ones that are wrong. */
@@ -102,8 +103,26 @@ static bool is(const struct sequence *s, unsigned trait)
 
 /* Keys and values from numbers */
 
+/* Prefixes contain others: they differ from one of four in a single bit, if at all. */
+static void make_prefix(const struct sequence *s, unsigned number, uint8_t *key)
+{
+	const uint64_t noise = mix64(number + 77);
+	const unsigned bytes = s->t.key_size - 4, bits = 8 * bytes, at = (unsigned)(noise >> 32) % bits;
+	const uint32_t len = noise % 16 ? (unsigned)(noise >> 8) % (bits + 1) : bits + 1;
+
+	memcpy(key, &len, 4);
+	for (unsigned i = 0; i < bytes; i++)
+		key[4 + i] = (uint8_t)mix64(noise % 4 * 64 + i);
+	if (noise % 8 < 4)
+		key[4 + at / 8] ^= (uint8_t)(0x80 >> at % 8);
+}
+
 static void make_key(const struct sequence *s, unsigned number, uint8_t *key)
 {
+	if (is(s, PREFIXES)) {
+		make_prefix(s, number, key);
+		return;
+	}
 	for (unsigned i = 0; i < s->t.key_size; i++)
 		key[i] = i < 4 ? (uint8_t)(number >> 8 * i) : (uint8_t)(mix64(number) >> i % 8 * 8);
 }
@@ -127,6 +146,8 @@ static void make_value(const struct sequence *s, uint64_t seed, uint8_t *value)
 		memcpy(value, inner_choice(s, (unsigned)(seed % 4096)), 4);
 		return;
 	}
+	if (is(s, FILTER))
+		seed %= NR_FILTERED;
 	for (unsigned i = 0; i < value_bytes(s); i++)
 		value[i] = (uint8_t)(mix64(seed + i / 8) >> i % 8 * 8);
 }
@@ -272,6 +293,8 @@ static void read_element(struct sequence *s, int command, const struct op *op)
 
 	say(s, " value%s", pointer_names[op->value_pointer]);
 	memset(value_buffer, 0xaa, size + GUARD);
+	if (is(s, FILTER))
+		make_value(s, op->value, value_buffer);
 	value = pointer_to(op->value_pointer, value_buffer, size);
 	err = element_command(s, command, op, key, value, op->flags);
 	say(s, "%s", result_name(err));
@@ -457,26 +480,36 @@ static int read_all(const struct sequence *s, int command, const struct op *op,
 	return err;
 }
 
-/* Arrays are exact, call by call: the key that was last read is the cursor. */
+/* Arrays and tries are exact, call by call: the key that was last read is the cursor. */
 static void read_some(struct sequence *s, int command, const struct op *op)
 {
-	uint32_t in = op->key, out = 0xaaaaaaaa;
+	const unsigned key_size = is(s, INDEXED) || is(s, KEYLESS) ? 4 : s->t.key_size;
+	uint8_t in[DATA_MAX], out[DATA_MAX];
+	uint32_t first;
 	union test_attr t = {.a = {.batch = {.count = op->count}}};
 	int err;
 
-	memset(keys, 0xaa, op->count * 4);
+	memcpy(in, &op->key, 4);
+	if (is(s, PREFIXES))
+		make_key(s, op->key, in);
+	memset(out, 0xaa, sizeof(out));
+	memset(keys, 0xaa, op->count * key_size);
 	memset(values, 0xaa, (size_t)op->count * value_bytes(s));
 	t.a.batch.keys = ptr64(pointer_to(op->key_pointer, keys, 1));
 	t.a.batch.values = ptr64(pointer_to(op->value_pointer, values, 1));
-	t.a.batch.out_batch = ptr64(pointer_to(op->out_pointer, &out, 4));
-	t.a.batch.in_batch = ptr64(op->step ? &in : NULL);
+	t.a.batch.out_batch = ptr64(pointer_to(op->out_pointer, out, key_size));
+	t.a.batch.in_batch = ptr64(op->step ? in : NULL);
 	if (op->step)
-		say(s, " in=%u", in);
+		say(s, " in=%u", op->key);
 	err = batch(s, command, op, &t);
 	for (unsigned i = 0; i < op->count; i++)
 		make_canonical(s, values + (size_t)i * value_bytes(s));
-	say(s, "%s: %s %u out=%x keys #%llx values #%llx", where_names[op->where], result_name(err),
-	    t.a.batch.count, out, (unsigned long long)digest(DIGEST_START, keys, op->count * 4),
+	memcpy(&first, out, 4);
+	say(s, "%s: %s %u out=%x", where_names[op->where], result_name(err), t.a.batch.count, first);
+	if (is(s, PREFIXES))
+		say(s, "/%s", bytes_text(out, key_size));
+	say(s, " keys #%llx values #%llx",
+	    (unsigned long long)digest(DIGEST_START, keys, op->count * key_size),
 	    (unsigned long long)digest(DIGEST_START, values, (size_t)op->count * value_bytes(s)));
 }
 
@@ -589,7 +622,8 @@ static void do_program(struct sequence *s, const struct op *op)
 	r.inner_value = op->value;
 	make_key(s, op->key, r.key);
 	for (unsigned i = 0; i < DATA_MAX; i++)
-		r.value[i] = (uint8_t)(mix64(op->value + i / 8) >> i % 8 * 8);
+		r.value[i] = (uint8_t)(mix64((is(s, FILTER) ? op->value % NR_FILTERED : op->value) +
+					     i / 8) >> i % 8 * 8);
 	memset(r.out, 0xaa, sizeof(r.out));
 	say(s, " %s k%u v%llu argument=%u,%u flags=%llx: ", program_op_names[r.op], op->key,
 	    (unsigned long long)(op->value % 4096), r.argument, (unsigned)r.inner_key,
@@ -707,7 +741,7 @@ static void pick_flags_of_map(struct sequence *s)
 	struct target *t = &s->t;
 	const unsigned id = t->type->id;
 
-	if (is(s, HASHED) && !is(s, LRU) && once_in(s, 3))
+	if (is(s, PREFIXES) || (is(s, HASHED) && !is(s, LRU) && once_in(s, 3)))
 		t->flags |= BPF_F_NO_PREALLOC;
 	if (is(s, LRU) && once_in(s, 3))
 		t->flags |= BPF_F_NO_COMMON_LRU;
@@ -724,21 +758,28 @@ static void pick_flags_of_map(struct sequence *s)
 static void pick_target(struct sequence *s)
 {
 	static const unsigned sizes[] = {1, 2, 3, 4, 4, 4, 5, 7, 8, 8, 12, 16, 24, 31, 33, 63, 64};
+	static const unsigned prefixes[] = {5, 6, 7, 8, 8, 8, 9, 12, 20, 20, 37, 64};
 	static const unsigned entries[] = {1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 31, 32, 33, 63, 64};
 	static const unsigned progs[] = {BPF_PROG_TYPE_SYSCALL, BPF_PROG_TYPE_SCHED_CLS,
 					 BPF_PROG_TYPE_XDP};
 	static const unsigned inner[] = {0, 0, 2, 4, 5, 6, 7};
 	struct target *t = &s->t;
 
-	t->key_size = is(s, KEYLESS) ? 0 : is(s, INDEXED) ? 4 : pick_size(s, sizes, LENGTH(sizes));
+	t->key_size = is(s, KEYLESS)    ? 0
+		      : is(s, INDEXED)  ? 4
+		      : is(s, PREFIXES) ? pick_size(s, prefixes, LENGTH(prefixes))
+					: pick_size(s, sizes, LENGTH(sizes));
 	t->value_size = is(s, OUTER) ? 4 : pick_size(s, sizes, LENGTH(sizes));
 	s->entries =
 		once_in(s, 3) ? 1 + below(s, MAX_ENTRIES) : pick_size(s, entries, LENGTH(entries));
 	pick_flags_of_map(s);
 	pick_lock(s);
-	t->prog_type = progs[below(s, 3)];
+	/* Sleepable programs may not use all types. */
+	t->prog_type = is(s, PREFIXES | FILTER) ? progs[1 + below(s, 2)] : progs[below(s, 3)];
 	t->direct = t->prog_type != BPF_PROG_TYPE_SYSCALL && once_in(s, 2);
 	t->inner = &types[inner[below(s, LENGTH(inner))]];
+	if (is(s, FILTER)) /* so many bits that no answer is wrong */
+		s->entries = 4096;
 	s->pool = is(s, LRU) ? 2 * s->entries + 2 : s->entries * 3 / 2 + 2;
 }
 
@@ -755,6 +796,8 @@ static int create(const struct sequence *s)
 
 	if (is(s, OUTER))
 		t.a.inner_map_fd = (uint32_t)s->inner[0];
+	if (is(s, FILTER))
+		t.a.map_extra = 15;
 	if (s->t.has_lock) {
 		t.a.btf_fd = (uint32_t)btf_of_value(s->t.value_size);
 		t.a.btf_value_type_id = BTF_VALUE_ID;
