@@ -45,6 +45,20 @@ MAP(lru_percpu_hash, LRU_PERCPU_HASH);
 
 KEYLESS(queue, QUEUE);
 KEYLESS(stack, STACK);
+KEYLESS(bloom_filter, BLOOM_FILTER);
+
+/* Keys are prefix_key() of a number. */
+#define TRIE(name, bytes)                                                                          \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_LPM_TRIE);                                               \
+		__uint(max_entries, 1);                                                            \
+		__uint(map_flags, BPF_F_NO_PREALLOC);                                              \
+		__uint(key_size, 4 + (bytes));                                                     \
+		__type(value, __u64);                                                              \
+	} name SEC(".maps")
+
+TRIE(lpm_ipv4, 4);
+TRIE(lpm_ipv6, 16);
 
 struct inner {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -130,6 +144,42 @@ MAP_PROGRAM(lru_percpu_hash_churn, CHURN(lru_percpu_hash))
 MAP_PROGRAM(queue_push_pop, PUSH_POP(queue))
 MAP_PROGRAM(stack_push_pop, PUSH_POP(stack))
 MAP_PROGRAM(queue_peek, bpf_map_peek_elem(&queue, &sum);)
+
+MAP_PROGRAM(bloom_push, x &= mask; bpf_map_push_elem(&bloom_filter, &x, 0);)
+MAP_PROGRAM(bloom_peek, x &= mask; sum += bpf_map_peek_elem(&bloom_filter, &x);)
+
+/* An address below a prefix that is there, or most probably one. */
+#define PREFIX_LOOKUP(map, address_bytes)                                                          \
+	{                                                                                          \
+		struct prefix_key prefix;                                                          \
+		__u64 *found;                                                                      \
+                                                                                                   \
+		prefix_key(&prefix, key, address_bytes);                                           \
+		prefix.len = (address_bytes) * 8;                                                  \
+		found = bpf_map_lookup_elem(&map, &prefix);                                        \
+		if (found)                                                                         \
+			sum += *found;                                                             \
+	}
+#define PREFIX_UPDATE(map, address_bytes)                                                          \
+	{                                                                                          \
+		struct prefix_key prefix;                                                          \
+                                                                                                   \
+		prefix_key(&prefix, key, address_bytes);                                           \
+		bpf_map_update_elem(&map, &prefix, &x, BPF_ANY);                                   \
+	}
+#define PREFIX_BASE(address_bytes)                                                                 \
+	{                                                                                          \
+		struct prefix_key prefix;                                                          \
+                                                                                                   \
+		prefix_key(&prefix, key, address_bytes);                                           \
+		KEPT(&prefix);                                                                     \
+	}
+
+MAP_PROGRAM(base_ipv4, PREFIX_BASE(4))
+MAP_PROGRAM(base_ipv6, PREFIX_BASE(16))
+MAP_PROGRAM(lpm_ipv4_lookup, PREFIX_LOOKUP(lpm_ipv4, 4))
+MAP_PROGRAM(lpm_ipv6_lookup, PREFIX_LOOKUP(lpm_ipv6, 16))
+MAP_PROGRAM(lpm_ipv4_update, PREFIX_UPDATE(lpm_ipv4, 4))
 
 #define INNER_LOOKUP(map)                                                                          \
 	{                                                                                          \

@@ -20,7 +20,7 @@
 #define MAX_CPUS 1024
 
 /* What bench->op means here: the loop that is taken off, if any. */
-enum base { BASE_NONE, BASE_KEY, BASE_VALUE };
+enum base { BASE_NONE, BASE_KEY, BASE_VALUE, BASE_IPV4, BASE_IPV6 };
 
 struct program_state {
 	const struct bench *bench;
@@ -37,6 +37,8 @@ static const char *base_name(const struct bench *bench)
 		[BASE_NONE] = "",
 		[BASE_KEY] = "base_key",
 		[BASE_VALUE] = "base_value",
+		[BASE_IPV4] = "base_ipv4",
+		[BASE_IPV6] = "base_ipv6",
 	};
 
 	return names[bench->op];
@@ -115,9 +117,11 @@ static int fill_keys(const struct bpf_map *map, const struct bench *bench)
 	__u32 key;
 	int err = 0;
 
-	for (key = 0; key < filled && !err; key++)
+	for (key = 0; key < filled && !err; key++) {
+		values[0] = key;
 		err = bpf_map_update_elem(bpf_map__fd(map), bpf_map__key_size(map) ? &key : NULL,
 					  values, BPF_ANY);
+	}
 	return err;
 }
 
@@ -137,6 +141,19 @@ static int fill_outer(const struct bpf_map *map, const struct bench *bench)
 	return err;
 }
 
+static int fill_trie(const struct bpf_map *map, const struct bench *bench)
+{
+	struct prefix_key key;
+	__u64 value = 0;
+	int err = 0;
+
+	for (__u32 number = 0; number < bench->size && !err; number++) {
+		prefix_key(&key, number, bpf_map__key_size(map) - (__u32)sizeof(key.len));
+		err = bpf_map_update_elem(bpf_map__fd(map), &key, &value, BPF_ANY);
+	}
+	return err;
+}
+
 static int fill_map(const struct bench_bpf *skeleton, const struct bench *bench)
 {
 	const struct bpf_map *map = bpf_object__find_map_by_name(skeleton->obj, bench->map);
@@ -145,6 +162,8 @@ static int fill_map(const struct bench_bpf *skeleton, const struct bench *bench)
 	case BPF_MAP_TYPE_ARRAY_OF_MAPS:
 	case BPF_MAP_TYPE_HASH_OF_MAPS:
 		return fill_outer(map, bench);
+	case BPF_MAP_TYPE_LPM_TRIE:
+		return fill_trie(map, bench);
 	default:
 		return fill_keys(map, bench);
 	}
@@ -303,6 +322,13 @@ static const struct bench map_rows[] = {
 	ROW("queue push+pop", "queue_push_pop", "queue", 1 K, 0.5, VALUE, .filled = 50),
 	ROW("queue peek", "queue_peek", "queue", 1 K, 0, KEY, .filled = 50),
 	ROW("stack push+pop", "stack_push_pop", "stack", 1 K, 0.5, VALUE, .filled = 50),
+	ROW("bloom push", "bloom_push", "bloom_filter", 64 K, 0.5, VALUE, .filled = NOTHING),
+	ROW("bloom peek", "bloom_peek", "bloom_filter", 64 K, 0.5, VALUE, .filled = 50),
+	ROW("lpm IPv4 lookup 1k", "lpm_ipv4_lookup", "lpm_ipv4", 1 K, 0, IPV4),
+	ROW("lpm IPv4 lookup 128k", "lpm_ipv4_lookup", "lpm_ipv4", 128 K, 0.3, IPV4),
+	ROW("lpm IPv4 lookup 1M", "lpm_ipv4_lookup", "lpm_ipv4", 1 M, 0.3, IPV4),
+	ROW("lpm IPv6 lookup 128k", "lpm_ipv6_lookup", "lpm_ipv6", 128 K, 0.3, IPV6),
+	ROW("lpm IPv4 update 128k", "lpm_ipv4_update", "lpm_ipv4", 128 K, 0, IPV4),
 	ROW("array_of_maps inner lookup, with loop", "array_of_maps_lookup", "array_of_maps", 64, 0, NONE),
 	ROW("hash_of_maps inner lookup", "hash_of_maps_lookup", "hash_of_maps", 64, 0, KEY),
 };
