@@ -328,13 +328,23 @@ static bool run_family(unsigned number, unsigned kills)
 	return well && !left;
 }
 
+/* NULL behind the last. */
+static const struct family *family_nr(unsigned i)
+{
+	if (i < nr_keyed_families)
+		return &keyed_families[i];
+	i -= nr_keyed_families;
+	if (i < nr_prefix_families)
+		return &prefix_families[i];
+	return i == nr_prefix_families ? &ring_family : NULL;
+}
+
 static bool run_families(unsigned kills, const char *only)
 {
 	unsigned number = 0;
 	bool well = true;
 
-	for (unsigned i = 0; i <= nr_keyed_families; i++) {
-		family = i < nr_keyed_families ? &keyed_families[i] : &ring_family;
+	for (unsigned i = 0; (family = family_nr(i)); i++) {
 		if (!strcmp(only, "all") || !strcmp(only, family->name))
 			well = run_family(++number, kills) && well;
 	}
