@@ -3,7 +3,7 @@
  * lpm_trie.c: LPM_TRIE, the longest prefix that matches a key. Owns index, nodes, lock and journal.
  * Must not know programs, descriptors or attributes.
  *
- * Index. The first bits of a key, as many as max_entries has but at most 16, choose a slot: slots are
+ * Index. The first bits of a key, as many as max_entries has but at most 18, choose a slot: slots are
  * numbered as a heap, slot 1 << length | bits is that of a prefix no longer than the index, and
  * holds it or nothing. The slots of the full length hold what begins with their bits: a binary trie
  * without nodes that decide nothing. Its nodes are elements, {prefix, two children, value}, and
@@ -48,7 +48,7 @@
 
 #define MAX_DATA 256
 #define MAX_WORDS (MAX_DATA / 8)
-#define MAX_INDEX_BITS 16
+#define MAX_INDEX_BITS 18
 #define CHUNK_BYTES (64u << 10)
 #define POOL_BYTES (1ull << 40) /* of addresses; more memory than there is */
 #define MAX_NODES 0xfffffffeu
