@@ -11,6 +11,11 @@
  * prefixes share; what it does not find below its slot it looks for among the short prefixes,
  * at the lengths that are there.
  *
+ * Hints. Keys of more than 32 bits, IPv6 addresses, tend to be alike where the index looks. Their
+ * first 32 bits choose a hint: the link of a node that a lookup met there on a long way. The
+ * generation in it tells whether the node is still in the trie; if its prefix is the key's, all
+ * that is longer lies below it. So a hint is right or found to be wrong, whatever has been changed.
+ *
  * Nodes are type-stable, in two pools that are brought in by chunks and keep free nodes in a list. A
  * branch has elements on both sides, so there are always fewer of them than elements. One element
  * more than max_entries lets a full map replace.
@@ -49,11 +54,13 @@
 #define MAX_DATA 256
 #define MAX_WORDS (MAX_DATA / 8)
 #define MAX_INDEX_BITS 18
+#define HINT_BITS 32
+#define LONG_WAY 3 /* nodes */
 #define CHUNK_BYTES (64u << 10)
 #define POOL_BYTES (1ull << 40) /* of addresses; more memory than there is */
 #define MAX_NODES 0xfffffffeu
 #define GENERATIONS 0x7fffffffu
-#define TRIES (1u << 20) /* each fails only against a change by another thread */
+#define TRIES (1u << 14) /* each fails only against a change by another thread */
 
 enum { ELEMENT, BRANCH, POOLS };
 
@@ -108,6 +115,7 @@ struct trie {
 	struct trie_control *control;
 	u64 *index;
 	u64 *marks;
+	u64 *hints; /* of keys that have more bits than HINT_BITS */
 	u32 bits; /* of the index */
 	u32 data_size;
 	u32 words;
@@ -212,6 +220,8 @@ static inline u32 slot_number(const struct trie *trie, const struct prefix *key)
 struct hit {
 	struct node *node; /* NULL: none */
 	u32 generation;
+	u32 passed; /* nodes on the way */
+	u64 way;    /* the last of them that a hint may name */
 };
 
 static inline bool hit_is_current(const struct hit *hit)
@@ -241,8 +251,13 @@ INLINE bool descend(const struct trie *trie, const struct prefix *key, u64 link,
 			return false;
 		if (same < len || unlikely(len < floor))
 			return true;
-		if (link_pool(link) == ELEMENT)
-			*hit = here;
+		if (link_pool(link) == ELEMENT) {
+			hit->node = here.node;
+			hit->generation = here.generation;
+		}
+		if (len <= HINT_BITS)
+			hit->way = link;
+		hit->passed++;
 		floor = len + 1;
 		link = next;
 	}
@@ -267,23 +282,51 @@ INLINE bool look_short(const struct trie *trie, const struct prefix *key, struct
 	return true;
 }
 
+static inline u64 *hint_of(const struct trie *trie, const struct prefix *key)
+{
+	const u64 hash = (key->words[0] >> (64 - HINT_BITS)) * 0x9e3779b97f4a7c15u;
+
+	return &trie->hints[hash >> (63 - trie->bits)];
+}
+
+/* From where the hint says. The result is final if there is one. */
+INLINE bool look_hinted(const struct trie *trie, const struct prefix *key, struct hit *hit)
+{
+	const u64 hint = load_acquire(hint_of(trie, key)); /* pairs with leave_hint() */
+
+	return hint && descend(trie, key, hint, hit) && hit->node;
+}
+
+static inline void leave_hint(const struct trie *trie, const struct prefix *key,
+			      const struct hit *hit)
+{
+	if (hit->passed >= LONG_WAY && hit->way)
+		store_release(hint_of(trie, key), hit->way);
+}
+
 INLINE struct hit look_sized(const struct trie *trie, const void *bytes, u32 data_size)
 {
-	struct hit hit = {NULL, 0};
+	struct hit hit = {NULL, 0, 0, 0};
+	bool hinted;
 	struct prefix key;
 
 	prefix_read(&key, bytes, data_size);
 	if (unlikely(key.len > data_size * 8))
 		return hit;
+	hinted = data_size * 8 > HINT_BITS && key.len >= HINT_BITS;
+	if (hinted && look_hinted(trie, &key, &hit))
+		return hit;
 	for (u32 tries = 0; tries < TRIES; tries++) {
-		hit.node = NULL;
+		hit = (struct hit){NULL, 0, 0, 0};
 		if (likely(key.len >= trie->bits) &&
 		    !descend(trie, &key, load_acquire(&trie->index[slot_number(trie, &key)]), &hit))
 			continue;
+		if (hinted)
+			leave_hint(trie, &key, &hit);
 		if (likely(hit.node) || look_short(trie, &key, &hit))
 			return hit;
 	}
-	return (struct hit){NULL, 0}; /* only in a file that was tampered with */
+	return (struct hit){NULL, 0, 0, 0}; /* only in a file that was tampered with */
 }
 
 /* One way through for each common key size. */
@@ -841,7 +884,7 @@ static cold int trie_check_btf(const struct map_spec *spec)
 struct shape {
 	u32 bits;
 	u32 value_offset;
-	u64 marks_at, index_at, end;
+	u64 marks_at, index_at, hints_at, end;
 	struct {
 		u64 at, stride;
 		u32 count;
@@ -868,7 +911,8 @@ static cold void shape_of(struct shape *s, u32 data_size, u32 value_size, u32 ma
 	s->value_offset = (u32)sizeof(struct node) + ROUND_UP(data_size, 8);
 	s->marks_at = sizeof(struct trie_control);
 	s->index_at = s->marks_at + ROUND_UP((2u << s->bits) / 8, 64);
-	s->end = s->index_at + (2ull << s->bits) * sizeof(u64);
+	s->hints_at = s->index_at + (2ull << s->bits) * sizeof(u64);
+	s->end = s->hints_at + (data_size * 8 > HINT_BITS ? (2ull << s->bits) * sizeof(u64) : 0);
 	pool_shape(s, ELEMENT, s->value_offset + (u64)value_size, max_entries + 1ull);
 	pool_shape(s, BRANCH, s->value_offset, max_entries);
 }
@@ -905,6 +949,7 @@ static cold int trie_attach(struct map *map)
 	trie->control = map->private;
 	trie->marks = (u64 *)(void *)(control + s.marks_at);
 	trie->index = (u64 *)(void *)(control + s.index_at);
+	trie->hints = (u64 *)(void *)(control + s.hints_at);
 	trie->bits = s.bits;
 	trie->data_size = map->key_size - (u32)sizeof(u32);
 	trie->words = (trie->data_size + 7) / 8;

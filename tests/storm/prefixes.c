@@ -12,7 +12,7 @@
 
 struct prefix {
 	uint32_t len;
-	uint8_t data[4];
+	uint8_t data[8]; /* long enough for hints */
 };
 
 struct value {

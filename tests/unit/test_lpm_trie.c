@@ -409,11 +409,14 @@ static void *write_and_read(void *arg)
 
 static void threads_do_not_disturb_each_other(void **state)
 {
-	const uint32_t lengths[] = {0, 8, 24};
+	/* Keys of more than 32 bits have hints. */
+	static const struct {
+		uint32_t data_size, above;
+	} rows[] = {{4, 0}, {4, 8}, {4, 24}, {8, 0}, {8, 24}};
 
-	for (size_t i = 0; i < ARRAY_SIZE(lengths); i++) {
-		struct map *map = make(4, 8, THREADS * KEYS + 1);
-		const struct key above = ipv4(lengths[i], 10, 0, 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct map *map = make(rows[i].data_size, 8, THREADS * KEYS + 1);
+		const struct key above = ipv4(rows[i].above, 10, 0, 0, 0);
 		struct worker workers[THREADS];
 		pthread_t threads[THREADS];
 
