@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * bloom_filter.c: BLOOM_FILTER, a set of values that answers "perhaps" or "certainly not". Owns an
- * array of bits. Must not know programs, descriptors or attributes.
+ * bloom_filter.c: BLOOM_FILTER, a set of values that answers "perhaps" or "certainly not". Owns
+ * an array of bits. Must not know programs, descriptors or attributes.
  *
- * A value is in the set when all bits are set that its hashes choose. Bits are never cleared. So there
- * is nothing to lock: setting a bit is one atomic operation that may be done twice, a peek may go on
- * beside any number of pushes, and a process that dies within a push leaves some bits too many,
- * as any other value might have.
+ * A value is in the set when all bits are set that its hashes choose. Bits are never cleared. So
+ * there is nothing to lock: setting a bit is one atomic operation that may be done twice, a peek
+ * may go on beside any number of pushes, and a process that dies within a push leaves some bits
+ * too many, as any other value might have.
  *
- * The number of bits is the kernel's, hence the rate of false answers too: max_entries * hashes * 7/5,
- * rounded up to a power of two, at least a word and at most 2^32.
+ * The number of bits is the kernel's, hence the rate of false answers too: max_entries * hashes
+ * * 7/5, rounded up to a power of two, at least a word and at most 2^32.
  */
 #include <errno.h>
 #include <linux/bpf.h>

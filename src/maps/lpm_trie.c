@@ -1,43 +1,46 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * lpm_trie.c: LPM_TRIE, the longest prefix that matches a key. Owns index, nodes, lock and journal.
- * Must not know programs, descriptors or attributes.
+ * lpm_trie.c: LPM_TRIE, the longest prefix that matches a key. Owns index, nodes, lock and
+ * journal. Must not know programs, descriptors or attributes.
  *
- * Index. The first bits of a key, as many as max_entries has but at most 18, choose a slot: slots are
- * numbered as a heap, slot 1 << length | bits is that of a prefix no longer than the index, and
- * holds it or nothing. The slots of the full length hold what begins with their bits: a binary trie
- * without nodes that decide nothing. Its nodes are elements, {prefix, two children, value}, and
- * branches, which have two children and no value. So a lookup skips the levels that many
- * prefixes share; what it does not find below its slot it looks for among the short prefixes,
- * at the lengths that are there.
+ * Index. The first bits of a key, as many as max_entries has but at most 18, choose a slot:
+ * slots are numbered as a heap, slot 1 << length | bits is that of a prefix no longer than the
+ * index, and holds it or nothing. The slots of the full length hold what begins with their bits:
+ * a binary trie without nodes that decide nothing. Its nodes are elements, {prefix, two
+ * children, value}, and branches, which have two children and no value. So a lookup skips the
+ * levels that many prefixes share; what it does not find below its slot it looks for among the
+ * short prefixes, at the lengths that are there.
  *
- * Hints. Keys of more than 32 bits, IPv6 addresses, tend to be alike where the index looks. Their
- * first 32 bits choose a hint: the link of a node that a lookup met there on a long way. The
- * generation in it tells whether the node is still in the trie; if its prefix is the key's, all
- * that is longer lies below it. So a hint is right or found to be wrong, whatever has been changed.
+ * Hints. Keys of more than 32 bits, IPv6 addresses, tend to be alike where the index looks.
+ * Their first 32 bits choose a hint: the link of a node that a lookup met there on a long way.
+ * The generation in it tells whether the node is still in the trie; if its prefix is the key's,
+ * all that is longer lies below it. So a hint is right or found to be wrong, whatever has been
+ * changed.
  *
- * Nodes are type-stable, in two pools that are brought in by chunks and keep free nodes in a list. A
- * branch has elements on both sides, so there are always fewer of them than elements. One element
- * more than max_entries lets a full map replace.
+ * Nodes are type-stable, in two pools that are brought in by chunks and keep free nodes in a
+ * list. A branch has elements on both sides, so there are always fewer of them than elements.
+ * One element more than max_entries lets a full map replace.
  *
- * A link is one word: {generation, pool, node}. A node's generation is raised when it has left the
- * trie and before its contents change.
+ * A link is one word: {generation, pool, node}. A node's generation is raised when it has left
+ * the trie and before its contents change.
  *
- * Synchronisation. Changes, and walks by key, hold the lock. A node that can be reached changes in
- * its children only: anything else is a new node, put in place of the old one by one store.
+ * Synchronisation. Changes, and walks by key, hold the lock. A node that can be reached changes
+ * in its children only: anything else is a new node, put in place of the old one by one store.
  *
- * Why a lookup needs no lock. It reads the node that a link names, then its generation: if it is that
- * of the link, the node was in the trie when its child was read, and what was read belongs together.
- * Otherwise it starts again. So it follows, from node to node, links that were right when they were
- * read: whatever prefix is there during the whole lookup lies on its way.
+ * Why a lookup needs no lock. It reads the node that a link names, then its generation: if it is
+ * that of the link, the node was in the trie when its child was read, and what was read belongs
+ * together. Otherwise it starts again. So it follows, from node to node, links that were right
+ * when they were read: whatever prefix is there during the whole lookup lies on its way.
  *
- * Death of a process at any instruction. A change is computed into the journal first: the slot and
- * its new link, and what the lists, counters and generations will be; one store makes it valid. It
- * is then carried out, the link first. The next owner of the lock carries a valid journal out again,
- * and knows nothing of one that is not: nodes that were filled for it are free ones still.
+ * Death of a process at any instruction. A change is computed into the journal first: the slot
+ * and its new link, and what the lists, counters and generations will be; one store makes it
+ * valid. It is then carried out, the link first. The next owner of the lock carries a valid
+ * journal out again, and knows nothing of one that is not: nodes that were filled for it are
+ * free ones still.
  *
- * Walks visit longer prefixes before the shorter ones that contain them, 0 before 1. Marks say in
- * which parts of the index there may be something; a walk that finds nothing takes the mark away.
+ * Walks visit longer prefixes before the shorter ones that contain them, 0 before 1. Marks say
+ * in which parts of the index there may be something; a walk that finds nothing takes the mark
+ * away.
  */
 #include <errno.h>
 #include <linux/bpf.h>
@@ -297,6 +300,7 @@ INLINE bool look_hinted(const struct trie *trie, const struct prefix *key, struc
 	return hint && descend(trie, key, hint, hit) && hit->node;
 }
 
+/* Published again: whoever reads the hint must see the node as it was first published. */
 static inline void leave_hint(const struct trie *trie, const struct prefix *key,
 			      const struct hit *hit)
 {
@@ -497,7 +501,8 @@ static void change_slot(const struct trie *trie, struct change *change, const u6
 }
 
 /* Brings in the memory of the next nodes. */
-static cold int pool_grow(const struct trie *trie, const struct pool *pool, struct pool_state *state)
+static cold int pool_grow(const struct trie *trie, const struct pool *pool,
+			  struct pool_state *state)
 {
 	const u64 chunk = MAX(CHUNK_BYTES / pool->stride, 1u);
 	const u32 count = (u32)MIN(pool->count - state->populated, chunk);
@@ -974,8 +979,9 @@ struct census {
 	u32 nodes[POOLS];
 };
 
-/* All that hangs on a link, whose prefixes must begin with that of above (of the index: its bits). */
-static cold bool subtrie_is_valid(const struct trie *trie, u64 link, u32 floor, struct census *census)
+/* All that hangs on a link: prefixes of at least floor bits, each beginning with the one above. */
+static cold bool subtrie_is_valid(const struct trie *trie, u64 link, u32 floor,
+				  struct census *census)
 {
 	const struct node *node = node_of(trie, link), *below;
 

@@ -42,9 +42,8 @@ static int peek(int fd, uint64_t value)
 static struct bpf_map_info info_of(int fd)
 {
 	struct bpf_map_info info = {0};
-	union test_attr t = {.a.info = {.bpf_fd = (uint32_t)fd,
-					.info_len = sizeof(info),
-					.info = ptr64(&info)}};
+	union test_attr t = {
+		.a.info = {.bpf_fd = (uint32_t)fd, .info_len = sizeof(info), .info = ptr64(&info)}};
 
 	assert_int_equal(bpf_sys(BPF_OBJ_GET_INFO_BY_FD, &t, sizeof(union bpf_attr)), 0);
 	return info;
@@ -57,10 +56,14 @@ static void creation(void **state)
 		uint64_t extra;
 		int err;
 	} rows[] = {
-		{4, 8, 4, 0, 0, -EINVAL},        {0, 0, 4, 0, 0, -EINVAL},
-		{0, 8, 0, 0, 0, -EINVAL},        {0, 8, 4, 0, 16, -EINVAL},
-		{0, 8, 4, 0, 1ull << 32, -EINVAL}, {0, 8, 4, 0, 15, 0},
-		{0, BIG, 1, 0, 0, 0},            {0, BIG + 1, 1, 0, 0, -E2BIG},
+		{4, 8, 4, 0, 0, -EINVAL},
+		{0, 0, 4, 0, 0, -EINVAL},
+		{0, 8, 0, 0, 0, -EINVAL},
+		{0, 8, 4, 0, 16, -EINVAL},
+		{0, 8, 4, 0, 1ull << 32, -EINVAL},
+		{0, 8, 4, 0, 15, 0},
+		{0, BIG, 1, 0, 0, 0},
+		{0, BIG + 1, 1, 0, 0, -E2BIG},
 		{0, 8, 4, BPF_F_ZERO_SEED, 0, 0},
 		{0, 8, 4, BPF_F_NO_PREALLOC, 0, -EINVAL},
 		{0, 8, 4, BPF_F_RDONLY_PROG, 3, 0},
@@ -216,7 +219,9 @@ static void value_types(void **state)
 		uint32_t types[4];
 		char strings[8];
 	} btf = {
-		{0xeb9f, 1, 0, 24, 0, 16, 16, 5}, {1, 1u << 24, 8, 64}, "\0u64",
+		{0xeb9f, 1, 0, 24, 0, 16, 16, 5},
+		{1, 1u << 24, 8, 64},
+		"\0u64",
 	};
 	union test_attr t = {.a = {.btf = ptr64(&btf), .btf_size = 24 + 16 + 5}};
 	const int btf_fd = (int)bpf_sys(BPF_BTF_LOAD, &t, sizeof(union bpf_attr));
@@ -248,9 +253,10 @@ static void inner_map(void **state)
 				   .key_size = 4,
 				   .value_size = 4,
 				   .max_entries = 1,
-				   .inner_map_fd = (uint32_t)template}};
+				   .inner_map_fd = (uint32_t) template}};
 	int outer = (int)bpf_sys(BPF_MAP_CREATE, &t, sizeof(union bpf_attr));
-	int others[] = {create(8, 100, 0, 5), create(8, 10, BPF_F_ZERO_SEED, 3), create(4, 10, 0, 3)};
+	int others[] = {create(8, 100, 0, 5), create(8, 10, BPF_F_ZERO_SEED, 3),
+			create(4, 10, 0, 3)};
 
 	assert_true(outer >= 0);
 	assert_int_equal(map_update(outer, &key, &others[0], 0), 0);
@@ -266,11 +272,12 @@ static void inner_map(void **state)
 
 static int load(const struct bpf_insn *insns, unsigned count, unsigned type)
 {
-	union test_attr t = {.a = {.prog_type = type,
-				   .prog_flags = type == BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0,
-				   .insns = ptr64(insns),
-				   .insn_cnt = count,
-				   .license = ptr64("GPL")}};
+	union test_attr t = {
+		.a = {.prog_type = type,
+		      .prog_flags = type == BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0,
+		      .insns = ptr64(insns),
+		      .insn_cnt = count,
+		      .license = ptr64("GPL")}};
 
 	return (int)bpf_sys(BPF_PROG_LOAD, &t, sizeof(union bpf_attr));
 }
@@ -278,8 +285,13 @@ static int load(const struct bpf_insn *insns, unsigned count, unsigned type)
 static int load_call(int fd, int helper, int value, uint64_t flags, unsigned type)
 {
 	const struct bpf_insn insns[] = {
-		ST_K(DW, R10, -8, value), LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0),
-		MOV_X(R2, R10), ALU64_K(ADD, R2, -8), LD64(R3, flags), CALL(helper), EXIT,
+		ST_K(DW, R10, -8, value),
+		LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0),
+		MOV_X(R2, R10),
+		ALU64_K(ADD, R2, -8),
+		LD64(R3, flags),
+		CALL(helper),
+		EXIT,
 	};
 
 	return load(insns, COUNT(insns), type);
@@ -317,7 +329,8 @@ static void helpers(void **state)
 	assert_int_equal(call(fd, BPF_FUNC_map_pop_elem, 7, 0), -EINVAL);
 	assert_int_equal(call(fd, BPF_FUNC_map_lookup_elem, 7, 0), -EACCES);
 	assert_int_equal(call(fd, BPF_FUNC_map_delete_elem, 7, 0), -EACCES);
-	assert_int_equal(load_call(fd, BPF_FUNC_map_peek_elem, 7, 0, BPF_PROG_TYPE_SYSCALL), -EINVAL);
+	assert_int_equal(load_call(fd, BPF_FUNC_map_peek_elem, 7, 0, BPF_PROG_TYPE_SYSCALL),
+			 -EINVAL);
 	close(fd);
 	fd = create(8, 4, BPF_F_RDONLY_PROG, 0);
 	assert_int_equal(call(fd, BPF_FUNC_map_push_elem, 7, 0), -EACCES);
@@ -331,10 +344,13 @@ static void peek_in_read_only_map(void **state)
 	const uint32_t key = 0;
 	const uint64_t value = 7;
 	static const uint8_t packet[64];
-	int fd = create(8, 4, 0, 0), values = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1, BPF_F_RDONLY_PROG);
+	int fd = create(8, 4, 0, 0),
+	    values = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1, BPF_F_RDONLY_PROG);
 	const struct bpf_insn insns[] = {
-		LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0), LD64_RAW(R2, BPF_PSEUDO_MAP_VALUE, values, 0),
-		CALL(BPF_FUNC_map_peek_elem), EXIT,
+		LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0),
+		LD64_RAW(R2, BPF_PSEUDO_MAP_VALUE, values, 0),
+		CALL(BPF_FUNC_map_peek_elem),
+		EXIT,
 	};
 
 	assert_int_equal(map_update(values, &key, &value, 0), 0);
@@ -352,18 +368,12 @@ static void peek_in_read_only_map(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(creation),
-		cmocka_unit_test(extra_of_others),
-		cmocka_unit_test(commands),
-		cmocka_unit_test(read_only_value),
-		cmocka_unit_test(access_modes),
-		cmocka_unit_test(false_answers),
-		cmocka_unit_test(more_than_entries),
-		cmocka_unit_test(odd_sizes),
-		cmocka_unit_test(value_types),
-		cmocka_unit_test(inner_map),
-		cmocka_unit_test(helpers),
-		cmocka_unit_test(peek_in_read_only_map),
+		cmocka_unit_test(creation),          cmocka_unit_test(extra_of_others),
+		cmocka_unit_test(commands),          cmocka_unit_test(read_only_value),
+		cmocka_unit_test(access_modes),      cmocka_unit_test(false_answers),
+		cmocka_unit_test(more_than_entries), cmocka_unit_test(odd_sizes),
+		cmocka_unit_test(value_types),       cmocka_unit_test(inner_map),
+		cmocka_unit_test(helpers),           cmocka_unit_test(peek_in_read_only_map),
 	};
 
 	require_bpf();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * test_lpm_trie.c: LPM_TRIE through the system call and from programs, with the same expectations on
- * kernel and userbpf.
+ * test_lpm_trie.c: LPM_TRIE through the system call and from programs, with the same expectations
+ * on kernel and userbpf.
  */
 #include <linux/btf.h>
 #include <stdbool.h>
@@ -18,7 +18,13 @@ struct key {
 	uint8_t data[4];
 };
 
-#define KEY(len, ...) {(len), {__VA_ARGS__}}
+#define KEY(len, ...)               \
+	{                           \
+		(len),              \
+		{                   \
+			__VA_ARGS__ \
+		}                   \
+	}
 
 static int create(unsigned entries)
 {
@@ -47,14 +53,25 @@ static void creation(void **state)
 		unsigned key_size, value_size, entries, flags;
 		int err;
 	} rows[] = {
-		{8, 8, 4, 1, 0},       {8, 8, 4, 0, -EINVAL},  {4, 8, 4, 1, -EINVAL},
-		{5, 8, 4, 1, 0},       {260, 8, 4, 1, 0},      {261, 8, 4, 1, -EINVAL},
-		{8, 0, 4, 1, -EINVAL}, {8, 1, 4, 1, 0},        {8, 4194024, 4, 1, 0},
-		{8, 4194025, 4, 1, -EINVAL},                   {260, 4194024, 4, 1, 0},
-		{8, 8, 0, 1, -EINVAL}, {8, 8, 1, 1, 0},        {8, 8, ~0u, 1, 0},
+		{8, 8, 4, 1, 0},
+		{8, 8, 4, 0, -EINVAL},
+		{4, 8, 4, 1, -EINVAL},
+		{5, 8, 4, 1, 0},
+		{260, 8, 4, 1, 0},
+		{261, 8, 4, 1, -EINVAL},
+		{8, 0, 4, 1, -EINVAL},
+		{8, 1, 4, 1, 0},
+		{8, 4194024, 4, 1, 0},
+		{8, 4194025, 4, 1, -EINVAL},
+		{260, 4194024, 4, 1, 0},
+		{8, 8, 0, 1, -EINVAL},
+		{8, 8, 1, 1, 0},
+		{8, 8, ~0u, 1, 0},
 		{260, 4194024, ~0u, 1, 0},
-		{8, 8, 4, 1 | BPF_F_RDONLY_PROG, 0},           {8, 8, 4, 1 | BPF_F_WRONLY_PROG, 0},
-		{8, 8, 4, 1 | BPF_F_ZERO_SEED, -EINVAL},       {8, 8, 4, 1 | BPF_F_MMAPABLE, -EINVAL},
+		{8, 8, 4, 1 | BPF_F_RDONLY_PROG, 0},
+		{8, 8, 4, 1 | BPF_F_WRONLY_PROG, 0},
+		{8, 8, 4, 1 | BPF_F_ZERO_SEED, -EINVAL},
+		{8, 8, 4, 1 | BPF_F_MMAPABLE, -EINVAL},
 	};
 
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -76,8 +93,7 @@ static void key_types(void **state)
 		char strings[12];
 	} btf = {
 		{0xeb9f, 1, 0, 24, 0, 68, 68, 12},
-		{1, 1u << 24, 4, 32, 1, 1u << 24, 8, 64,
-		 5, 4u << 24 | 2, 8, 7, 1, 0, 9, 1, 32},
+		{1, 1u << 24, 4, 32, 1, 1u << 24, 8, 64, 5, 4u << 24 | 2, 8, 7, 1, 0, 9, 1, 32},
 		"\0int\0k\0l\0d\0",
 	};
 	union test_attr t = {.a = {.btf = ptr64(&btf), .btf_size = sizeof(btf)}};
@@ -154,14 +170,16 @@ static void flags_and_capacity(void **state)
 	assert_int_equal(map_delete(fd, &present), 0);
 	assert_int_equal(map_delete(fd, &present), -ENOENT);
 	assert_int_equal(map_update(fd, &absent, &value, BPF_NOEXIST), 0);
-	assert_int_equal(map_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, &absent, &value, 0), -ENOTSUPP);
+	assert_int_equal(map_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, &absent, &value, 0),
+			 -ENOTSUPP);
 	close(fd);
 }
 
 static void deleting_leaves_the_longer_ones(void **state)
 {
 	int fd = create(8);
-	const struct key wide = KEY(8, 10), narrow = KEY(24, 10, 1, 2), address = KEY(32, 10, 1, 2, 3);
+	const struct key wide = KEY(8, 10), narrow = KEY(24, 10, 1, 2),
+			 address = KEY(32, 10, 1, 2, 3);
 
 	assert_int_equal(put(fd, wide, 1), 0);
 	assert_int_equal(put(fd, narrow, 2), 0);
@@ -175,9 +193,16 @@ static void deleting_leaves_the_longer_ones(void **state)
 
 /* Longer ones before those that contain them, 0 before 1. */
 static const struct key ordered[] = {
-	KEY(16, 1, 1, 7, 7), KEY(24, 10, 1, 2), KEY(32, 10, 1, 3, 1), KEY(32, 10, 1, 3, 2),
-	KEY(24, 10, 1, 3),   KEY(8, 10),        KEY(1, 0),            KEY(32, 192, 0, 2, 1),
-	KEY(2, 192),         KEY(0, 9, 9, 9, 9),
+	KEY(16, 1, 1, 7, 7),
+	KEY(24, 10, 1, 2),
+	KEY(32, 10, 1, 3, 1),
+	KEY(32, 10, 1, 3, 2),
+	KEY(24, 10, 1, 3),
+	KEY(8, 10),
+	KEY(1, 0),
+	KEY(32, 192, 0, 2, 1),
+	KEY(2, 192),
+	KEY(0, 9, 9, 9, 9),
 };
 
 static void order_of_walks(void **state)
@@ -193,7 +218,8 @@ static void order_of_walks(void **state)
 	assert_int_equal(map_next_key(fd, NULL, &key), 0);
 	for (size_t i = 0; i < COUNT(ordered); i++) {
 		assert_memory_equal(&key, &ordered[i], sizeof(key));
-		assert_int_equal(map_next_key(fd, &key, &next), i + 1 < COUNT(ordered) ? 0 : -ENOENT);
+		assert_int_equal(map_next_key(fd, &key, &next),
+				 i + 1 < COUNT(ordered) ? 0 : -ENOENT);
 		key = next;
 	}
 	assert_int_equal(map_next_key(fd, &absent, &key), 0);
@@ -319,11 +345,12 @@ static void memory_in_fdinfo(void **state)
 
 static int load(const struct bpf_insn *insns, unsigned count, unsigned type)
 {
-	union test_attr t = {.a = {.prog_type = type,
-				   .prog_flags = type == BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0,
-				   .insns = ptr64(insns),
-				   .insn_cnt = count,
-				   .license = ptr64("GPL")}};
+	union test_attr t = {
+		.a = {.prog_type = type,
+		      .prog_flags = type == BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0,
+		      .insns = ptr64(insns),
+		      .insn_cnt = count,
+		      .license = ptr64("GPL")}};
 
 	return (int)bpf_sys(BPF_PROG_LOAD, &t, sizeof(union bpf_attr));
 }
@@ -347,12 +374,23 @@ static int call(int fd, int helper, struct key key, int value, int flags)
 	const bool looks = helper == BPF_FUNC_map_lookup_elem;
 	struct bpf_insn insns[] = {
 		ST_K(W, R10, -8, (int)key.len),
-		ST_K(B, R10, -4, key.data[0]), ST_K(B, R10, -3, key.data[1]),
-		ST_K(B, R10, -2, key.data[2]), ST_K(B, R10, -1, key.data[3]),
-		ST_K(DW, R10, -16, value), LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0),
-		MOV_X(R2, R10), ALU64_K(ADD, R2, -8), MOV_X(R3, R10), ALU64_K(ADD, R3, -16),
-		MOV_K(R4, flags), CALL(helper),
-		J_K(JNE, R0, 0, 2), MOV_K(R0, -1), EXIT, LD(W, R0, R0, 0), EXIT,
+		ST_K(B, R10, -4, key.data[0]),
+		ST_K(B, R10, -3, key.data[1]),
+		ST_K(B, R10, -2, key.data[2]),
+		ST_K(B, R10, -1, key.data[3]),
+		ST_K(DW, R10, -16, value),
+		LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0),
+		MOV_X(R2, R10),
+		ALU64_K(ADD, R2, -8),
+		MOV_X(R3, R10),
+		ALU64_K(ADD, R3, -16),
+		MOV_K(R4, flags),
+		CALL(helper),
+		J_K(JNE, R0, 0, 2),
+		MOV_K(R0, -1),
+		EXIT,
+		LD(W, R0, R0, 0),
+		EXIT,
 	};
 
 	if (!looks)
@@ -385,7 +423,9 @@ static void not_in_sleepable_programs(void **state)
 {
 	int fd = create(1);
 	const struct bpf_insn insns[] = {
-		LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0), MOV_K(R0, 0), EXIT,
+		LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0),
+		MOV_K(R0, 0),
+		EXIT,
 	};
 
 	assert_int_equal(load(insns, COUNT(insns), BPF_PROG_TYPE_SYSCALL), -EINVAL);
@@ -397,12 +437,26 @@ static void replaced_under_a_pointer(void **state)
 {
 	int fd = create(4);
 	const struct bpf_insn insns[] = {
-		ST_K(W, R10, -8, 8), ST_K(W, R10, -4, 10), ST_K(DW, R10, -16, 2),
-		LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0), MOV_X(R2, R10), ALU64_K(ADD, R2, -8),
-		CALL(BPF_FUNC_map_lookup_elem), J_K(JNE, R0, 0, 2), MOV_K(R0, 0), EXIT,
-		MOV_X(R6, R0), LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0), MOV_X(R2, R10),
-		ALU64_K(ADD, R2, -8), MOV_X(R3, R10), ALU64_K(ADD, R3, -16), MOV_K(R4, 0),
-		CALL(BPF_FUNC_map_update_elem), LD(W, R0, R6, 0), EXIT,
+		ST_K(W, R10, -8, 8),
+		ST_K(W, R10, -4, 10),
+		ST_K(DW, R10, -16, 2),
+		LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0),
+		MOV_X(R2, R10),
+		ALU64_K(ADD, R2, -8),
+		CALL(BPF_FUNC_map_lookup_elem),
+		J_K(JNE, R0, 0, 2),
+		MOV_K(R0, 0),
+		EXIT,
+		MOV_X(R6, R0),
+		LD64_RAW(R1, BPF_PSEUDO_MAP_FD, fd, 0),
+		MOV_X(R2, R10),
+		ALU64_K(ADD, R2, -8),
+		MOV_X(R3, R10),
+		ALU64_K(ADD, R3, -16),
+		MOV_K(R4, 0),
+		CALL(BPF_FUNC_map_update_elem),
+		LD(W, R0, R6, 0),
+		EXIT,
 	};
 
 	assert_int_equal(put(fd, (struct key)KEY(8, 10), 1), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * prefixes.c: the storm on LPM_TRIE and BLOOM_FILTER. Sleepable programs may use neither, so the way
- * of programs is that of their helpers, the operations themselves.
+ * prefixes.c: the storm on LPM_TRIE and BLOOM_FILTER. Sleepable programs may use neither, so the
+ * way of programs is that of their helpers, the operations themselves.
  *
  * Each writer of a trie owns prefixes that lie among those of the others: addresses, and networks
  * that contain them, all below one prefix that stays. A filter never denies what was pushed.
@@ -29,7 +29,8 @@ static void open_map(uint32_t type, uint32_t key_size, uint32_t value_size, uint
 {
 	struct object *object;
 
-	fd = storm_map(type, key_size, value_size, entries, key_size ? BPF_F_NO_PREALLOC : 0, -1, -1);
+	fd = storm_map(type, key_size, value_size, entries, key_size ? BPF_F_NO_PREALLOC : 0, -1,
+		       -1);
 	map = object_from_fd(fd, OBJECT_MAP, &object, NULL) ? NULL : map_of(object);
 }
 
@@ -66,7 +67,7 @@ static int put(struct storm_log *log, const struct prefix *key, uint64_t owner, 
 
 static int take_away(struct storm_log *log, const struct prefix *key, bool by_program)
 {
-	return by_program ? map->ops->delete(map, key)
+	return by_program ? map->ops->delete (map, key)
 			  : (int)map_call(log, BPF_MAP_DELETE_ELEM, fd, key, NULL, 0);
 }
 
@@ -77,8 +78,8 @@ static uint64_t look(struct storm_log *log, unsigned writer, unsigned k)
 	const uint64_t network = k % 2 ? owner_of(writer, k - 1) : NOBODY;
 	struct value v;
 
-	if (map_call(log, BPF_MAP_LOOKUP_ELEM, fd, &key, &v, 0) ||
-	    v.copies[0] != v.sequence || v.copies[1] != v.sequence)
+	if (map_call(log, BPF_MAP_LOOKUP_ELEM, fd, &key, &v, 0) || v.copies[0] != v.sequence ||
+	    v.copies[1] != v.sequence)
 		return TORN;
 	if (v.owner == owner_of(writer, k))
 		return v.sequence;
@@ -157,9 +158,10 @@ static bool verify_trie(struct storm_log *logs)
 		present += logs[i / KEYS].acknowledged[0][i % KEYS] != 0;
 	well = count_prefixes(logs) == present && storm_is_valid(fd);
 	for (; present < WRITERS * KEYS + 1; present++)
-		well = well && !put(logs, &(struct prefix){32, {11, 0, 0, (uint8_t)present}}, NOBODY, 1,
-				    BPF_NOEXIST, false);
-	well = well && put(logs, &(struct prefix){32, {12}}, NOBODY, 1, BPF_ANY, false) == -ENOSPC &&
+		well = well && !put(logs, &(struct prefix){32, {11, 0, 0, (uint8_t)present}},
+				    NOBODY, 1, BPF_NOEXIST, false);
+	well = well &&
+	       put(logs, &(struct prefix){32, {12}}, NOBODY, 1, BPF_ANY, false) == -ENOSPC &&
 	       count_prefixes(logs) == present && storm_is_valid(fd);
 	if (!well)
 		printf("# the trie lost a prefix, its room or its shape\n");
@@ -193,18 +195,21 @@ static void step_filter(struct storm_log *log, unsigned writer, uint32_t random)
 
 	if (random & 2 && log->pushed[0] < PUSHES) {
 		value = pushed_value(writer, log->pushed[0]);
-		EXPECT(log, (by_program ? map->ops->push(map, &value, BPF_ANY)
-					: map_call(log, BPF_MAP_UPDATE_ELEM, fd, NULL, &value, 0)) == 0);
+		EXPECT(log,
+		       (by_program ? map->ops->push(map, &value, BPF_ANY)
+				   : map_call(log, BPF_MAP_UPDATE_ELEM, fd, NULL, &value, 0)) == 0);
 		note();
 		log->pushed[0]++;
 	} else if (log->pushed[0]) {
 		value = pushed_value(writer, (random >> 2) % log->pushed[0]);
-		EXPECT(log, (by_program ? map->ops->peek(map, &value)
-					: map_call(log, BPF_MAP_LOOKUP_ELEM, fd, NULL, &value, 0)) == 0);
+		EXPECT(log,
+		       (by_program ? map->ops->peek(map, &value)
+				   : map_call(log, BPF_MAP_LOOKUP_ELEM, fd, NULL, &value, 0)) == 0);
 	}
 }
 
-/* Nothing that was pushed is missing; and something that was not is, or there is nothing to tell. */
+/* Nothing that was pushed is missing; and something that was not is, or there is nothing to tell.
+ */
 static bool verify_filter(struct storm_log *logs)
 {
 	unsigned missing = 0, found = 0;

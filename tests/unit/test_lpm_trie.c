@@ -184,8 +184,8 @@ static struct key random_key(uint32_t data_size)
 						  : data_size * 8 - random_number(3)};
 
 	for (uint32_t i = 0; i < 3; i++) {
-		const uint32_t nr = random_number(random_number(2) ? data_size * 8
-								   : MIN(data_size * 8, 20u));
+		const uint32_t nr =
+			random_number(random_number(2) ? data_size * 8 : MIN(data_size * 8, 20u));
 
 		key.data[nr / 8] ^= (uint8_t)(0x80 >> nr % 8);
 	}
@@ -224,10 +224,10 @@ static void check_one(struct map *map, struct model *m, uint64_t value)
 		if (m->count && random_number(3)) {
 			const struct key there = m->elements[random_number(m->count)].key;
 
-			assert_int_equal(map->ops->delete(map, &there), 0);
+			assert_int_equal(map->ops->delete (map, &there), 0);
 			model_delete(m, &there);
 		}
-		assert_int_equal(map->ops->delete(map, &key), model_delete(m, &key));
+		assert_int_equal(map->ops->delete (map, &key), model_delete(m, &key));
 		break;
 	case 3:
 		assert_int_equal(get(map, &key), model_get(m, &key));
@@ -266,7 +266,7 @@ static void too_long_is_invalid(void **state)
 
 	assert_int_equal(put(map, &all, 7, BPF_ANY), 0);
 	assert_int_equal(put(map, &longer, 7, BPF_ANY), -EINVAL);
-	assert_int_equal(map->ops->delete(map, &longer), -EINVAL);
+	assert_int_equal(map->ops->delete (map, &longer), -EINVAL);
 	assert_int_equal(get(map, &longer), 0);
 	assert_int_equal(map->ops->get_next_key(map, &longer, &next), 0);
 	assert_int_equal(next.len, 0);
@@ -309,7 +309,7 @@ static void the_largest_maps(void **state)
 		value[0] = 9;
 		assert_int_equal(map->ops->update(map, &key, value, BPF_ANY), 0);
 		assert_memory_equal(map->ops->lookup(map, &key), value, value_sizes[i]);
-		assert_int_equal(map->ops->delete(map, &key), 0);
+		assert_int_equal(map->ops->delete (map, &key), 0);
 		free(value);
 		drop(map);
 	}
@@ -331,14 +331,15 @@ static void garbage_does_no_harm(void **state)
 		for (int i = 0; i < 8; i++) { /* not the lock, which is the first word */
 			const uint32_t at = 1 + random_number(random_number(2) ? 40 : 1400);
 
-			words[at] ^= random_number(2) ? 1ull << random_number(64)
-						      : (uint64_t)random_number(70) << 32 * random_number(2);
+			words[at] ^= random_number(2)
+					     ? 1ull << random_number(64)
+					     : (uint64_t)random_number(70) << 32 * random_number(2);
 		}
 		for (int i = 0; i < 30; i++) {
 			const struct key key = random_key(4);
 
 			map->ops->lookup(map, &key);
-			map->ops->delete(map, &key);
+			map->ops->delete (map, &key);
 			map->ops->get_next_key(map, &key, &next);
 		}
 	}
@@ -394,10 +395,11 @@ static void *write_and_read(void *arg)
 		uint64_t found;
 
 		if (state >> 30) {
-			w->failures += put(w->map, &key, value, own[k] ? BPF_EXIST : BPF_NOEXIST) != 0;
+			w->failures +=
+				put(w->map, &key, value, own[k] ? BPF_EXIST : BPF_NOEXIST) != 0;
 			own[k] = value;
 		} else {
-			w->failures += w->map->ops->delete(w->map, &key) != (own[k] ? 0 : -ENOENT);
+			w->failures += w->map->ops->delete (w->map, &key) != (own[k] ? 0 : -ENOENT);
 			own[k] = 0;
 		}
 		w->failures += copied(w->map, &key) != (own[k] ?: 1);
@@ -447,7 +449,13 @@ struct change {
 	bool remove;
 };
 
-#define KEY(len, ...) {(len), {__VA_ARGS__}}
+#define KEY(len, ...)               \
+	{                           \
+		(len),              \
+		{                   \
+			__VA_ARGS__ \
+		}                   \
+	}
 
 static const struct change changes[] = {
 	{"into an empty slot", {KEY(8, 10)}, KEY(24, 192, 168, 1), false},
@@ -457,17 +465,23 @@ static const struct change changes[] = {
 	{"beside, with a branch", {KEY(24, 10, 1, 2)}, KEY(24, 10, 1, 3), false},
 	{"in place of a branch", {KEY(24, 10, 1, 2), KEY(24, 10, 1, 3)}, KEY(23, 10, 1, 2), false},
 	{"replace", {KEY(24, 10, 1, 2), KEY(8, 10)}, KEY(24, 10, 1, 2), false},
-	{"replace above others", {KEY(24, 10, 1, 2), KEY(24, 10, 1, 3), KEY(8, 10)}, KEY(8, 10), false},
+	{"replace above others",
+	 {KEY(24, 10, 1, 2), KEY(24, 10, 1, 3), KEY(8, 10)},
+	 KEY(8, 10),
+	 false},
 	{"replace in a full map",
 	 {KEY(24, 10, 1, 2), KEY(24, 10, 1, 3), KEY(8, 10), KEY(8, 11), KEY(16, 11, 1), KEY(1, 0)},
-	 KEY(8, 10), false},
+	 KEY(8, 10),
+	 false},
 	{"delete the only one", {KEY(24, 10, 1, 2)}, KEY(24, 10, 1, 2), true},
 	{"delete a short one", {KEY(2, 192), KEY(24, 192, 168, 1)}, KEY(2, 192), true},
 	{"delete below", {KEY(24, 10, 1, 2), KEY(8, 10)}, KEY(24, 10, 1, 2), true},
 	{"delete above", {KEY(24, 10, 1, 2), KEY(8, 10)}, KEY(8, 10), true},
 	{"delete below a branch", {KEY(24, 10, 1, 2), KEY(24, 10, 1, 3)}, KEY(24, 10, 1, 3), true},
 	{"delete, leaves a branch",
-	 {KEY(24, 10, 1, 2), KEY(24, 10, 1, 3), KEY(23, 10, 1, 2)}, KEY(23, 10, 1, 2), true},
+	 {KEY(24, 10, 1, 2), KEY(24, 10, 1, 3), KEY(23, 10, 1, 2)},
+	 KEY(23, 10, 1, 2),
+	 true},
 };
 
 static uint32_t fill(struct map *map, const struct change *c)
@@ -478,7 +492,7 @@ static uint32_t fill(struct map *map, const struct change *c)
 	for (uint8_t i = 0; i < 2; i++)
 		put(map, &(struct key){24, {77, i, 0, 0}}, 1, BPF_ANY);
 	for (uint8_t i = 0; i < 2; i++)
-		map->ops->delete(map, &(struct key){24, {77, i, 0, 0}});
+		map->ops->delete (map, &(struct key){24, {77, i, 0, 0}});
 	for (; n < CAPACITY && c->before[n].len; n++)
 		assert_int_equal(put(map, &c->before[n], OLD, BPF_ANY), 0);
 	return n;
@@ -503,8 +517,8 @@ static uint32_t room(struct map *map)
 	while (!put(map, &(struct key){32, {99, 0, 0, (uint8_t)n}}, 1, BPF_NOEXIST))
 		n++;
 	for (uint32_t i = 0; i < n; i++)
-		assert_int_equal(
-			map->ops->delete(map, &(struct key){32, {99, 0, 0, (uint8_t)i}}), 0);
+		assert_int_equal(map->ops->delete (map, &(struct key){32, {99, 0, 0, (uint8_t)i}}),
+				 0);
 	return n;
 }
 
@@ -529,11 +543,12 @@ static pid_t start_stopped(struct map *map, const struct change *c)
 	pid_t child = fork();
 
 	if (child == 0) {
-		put(map, &(struct key){32, {1, 1, 1, 1}}, 1, BPF_EXIST); /* what a first call does */
+		put(map, &(struct key){32, {1, 1, 1, 1}}, 1,
+		    BPF_EXIST); /* what a first call does */
 		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 		SYSCALL(SYS_tkill, sys_gettid(), SIGSTOP);
 		if (c->remove)
-			map->ops->delete(map, &c->key);
+			map->ops->delete (map, &c->key);
 		else
 			put(map, &c->key, NEW, BPF_ANY);
 		SYSCALL(SYS_exit_group, 0);
@@ -567,7 +582,8 @@ static bool step_and_kill(struct map *map, const struct change *c, unsigned nr_c
 	return ended;
 }
 
-/* Readers without a lock see one or the other even before anybody repairs. True: the change is done. */
+/* Readers without a lock see one or the other even before anybody repairs. True: the change is
+ * done. */
 static bool check_survivors(struct map *map, const struct change *c, uint32_t present)
 {
 	const uint64_t at_once = get(map, &c->key);
@@ -653,7 +669,7 @@ static int grow_until_full(const char *directory)
 	}
 	for (uint32_t i = 0; i < n / 2; i++) {
 		key = numbered(i);
-		if (map->ops->delete(map, &key) || put(map, &key, 1, BPF_NOEXIST))
+		if (map->ops->delete (map, &key) || put(map, &key, 1, BPF_NOEXIST))
 			return 4;
 	}
 	return map->ops->is_valid(map) ? 0 : 5;
