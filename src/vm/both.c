@@ -93,7 +93,8 @@ static void compare(struct vm_run *run, u64 first, u64 second)
 	const struct both *both = run->both;
 
 	if (first != second)
-		vm_faultf(run, "the engines differ: R0 is %#llx in the interpreter, %#llx in the JIT",
+		vm_faultf(run,
+			  "the engines differ: R0 is %#llx in the interpreter, %#llx in the JIT",
 			  (unsigned long long)first, (unsigned long long)second);
 	for (u32 i = 0; i < both->nr_parts; i++) {
 		const struct part *part = &both->parts[i];

@@ -191,8 +191,9 @@ static u64 no_instruction(struct vm_run *run)
 /* In code that is never reached there may be anything. */
 static void call_fault(struct translation *t, u64 (*fault)(struct vm_run *run))
 {
-	t->out->call(&t->jit, &(struct jit_call){
-				      .function = PTR_U64(fault), .takes_run = true, .may_fault = true});
+	t->out->call(&t->jit, &(struct jit_call){.function = PTR_U64(fault),
+						 .takes_run = true,
+						 .may_fault = true});
 }
 
 static void call_helper(struct translation *t, const struct bpf_insn *insn)
@@ -222,8 +223,8 @@ static bool call_local(struct translation *t, const struct bpf_insn *insn)
 /* Instructions */
 
 /*
- * A jump, if it stays in the subprogram; backwards it pays for the way, when it is taken. insn has a
- * condition, or is a may_goto, or neither.
+ * A jump, if it stays in the subprogram; backwards it pays for the way, when it is taken. insn has
+ * a condition, or is a may_goto, or neither.
  */
 static bool jump(struct translation *t, const struct bpf_insn *insn)
 {

@@ -22,7 +22,10 @@
 
 enum reg { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 enum { SCRATCH = R10, SCRATCH2 = RDI, BUDGET = R11, RUN = R12 };
-enum condition { CC_B = 2, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S = 8, CC_L = 12, CC_GE, CC_LE, CC_G };
+enum condition {
+	CC_B = 2, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S,
+	CC_L = 12, CC_GE, CC_LE, CC_G,
+};
 
 static const u8 reg_of[] = {RAX, RSI, RDX, RCX, R8, R9, RBX, R13, R14, R15, RBP};
 
@@ -637,7 +640,7 @@ static void x86_call_local(struct jit *jit, u32 sub)
 	last_frame(jit);
 }
 
-/* ebx the round, r13d the number of rounds, r14 the context. The kernel's error has 32 bits here. */
+/* ebx the round, r13d their number, r14 the context. The kernel's error has 32 bits here. */
 static void x86_loop(struct jit *jit, u32 sub)
 {
 	u32 too_many, none, again, end;
@@ -796,7 +799,7 @@ static void x86_frame(struct jit *jit)
 	PUT1(0xc3);
 
 	jit->stop_at = jit->at;
-	store_run(jit, true, RUN_FIELD(insns_left), BUDGET); /* after a helper it is what memory has */
+	store_run(jit, true, RUN_FIELD(insns_left), BUDGET);
 	load_run(jit, true, RSP, RUN_FIELD(exit_sp));
 	mov_reg(jit, true, RDI, RUN);
 	call_c(jit, PTR_U64(jit_stopped));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * vm.h: one run of a program. The contract that the engines, the helpers and test_run share. Knows no fd and no command.
+ * vm.h: one run of a program. The contract that the engines, the helpers and test_run share. Knows
+ * no fd and no command.
  *
  * Pointers in registers are true addresses of this process. Contexts of packet programs and the
  * packets lie below 4 GiB, so that their 32-bit data fields are true pointers too.
@@ -76,7 +77,7 @@ struct vm_run {
 };
 
 #define HELPER_LOOPS_MAX (1u << 23) /* rounds of one bpf_loop() */
-#define VM_DEFAULT_BUDGET (1ull << 28) /* some 0.3 s */
+#define VM_DEFAULT_BUDGET (1ull << 28) /* about a second in the interpreter */
 
 /*
  * Runs the program once. 0 and *retval (R0), or -EFAULT with run->fault filled in: a memory access
