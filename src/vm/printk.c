@@ -18,6 +18,9 @@
 #include "vm/helpers.h"
 
 #define TEXT_MAX 1024 /* of one line, and of all strings behind pointers */
+#define WIDTH_MAX 8388607 /* the kernel's; negative widths pad nothing */
+#define WIDTH_NONE (-1)
+#define POINTER_DIGITS 16
 
 enum spec_kind {
 	SPEC_NUMBER,
@@ -31,10 +34,11 @@ enum spec_kind {
 
 struct spec {
 	enum spec_kind kind;
-	char text[24];  /* for snprintf: the '%', flags, width; letters are appended */
-	char letter;    /* d, i, u, x, X; of SPEC_IP the i or I */
+	bool left, zeros, plus, space; /* flags */
+	s32 width;
+	char letter; /* d, i, u, x, X; of SPEC_IP the i or I */
 	bool is_64;
-	bool v6;        /* SPEC_IP */
+	bool v6;     /* SPEC_IP */
 };
 
 struct out {
@@ -46,6 +50,14 @@ static void put(struct out *out, const char *text, size_t len)
 {
 	if (out->len < out->size)
 		memcpy(out->text + out->len, text, MIN(len, out->size - out->len));
+	out->len += len;
+}
+
+/* However wide, it costs no more than what has room. */
+static void put_filling(struct out *out, char c, size_t len)
+{
+	if (out->len < out->size)
+		memset(out->text + out->len, c, MIN(len, out->size - out->len));
 	out->len += len;
 }
 
@@ -65,7 +77,10 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* p is behind "%...p". Returns what follows the specifier, NULL for one the kernel refuses. */
+/*
+ * p is behind "%...p". Returns what follows the specifier, NULL for one the kernel refuses. What it
+ * writes before it looks at flags and width has none: addresses, strings by pks and pus, and pB.
+ */
 static const char *parse_pointer(const char *p, struct spec *spec)
 {
 	spec->kind = SPEC_POINTER;
@@ -75,7 +90,10 @@ static const char *parse_pointer(const char *p, struct spec *spec)
 	if (*p == 'x')
 		return p + 1;
 	spec->kind = SPEC_SYMBOL;
-	if (*p == 's' || *p == 'S' || *p == 'B')
+	if (*p == 's' || *p == 'S')
+		return p + 1;
+	spec->width = WIDTH_NONE;
+	if (*p == 'B')
 		return p + 1;
 	spec->kind = SPEC_STRING;
 	if ((*p == 'k' || *p == 'u') && p[1] == 's')
@@ -86,20 +104,40 @@ static const char *parse_pointer(const char *p, struct spec *spec)
 	return (*p == 'i' || *p == 'I') && (p[1] == '4' || p[1] == '6') ? p + 2 : NULL;
 }
 
+static const char *parse_flags(const char *p, struct spec *spec)
+{
+	for (;; p++) {
+		if (*p == '-')
+			spec->left = true;
+		else if (*p == '0')
+			spec->zeros = true;
+		else if (*p == '+')
+			spec->plus = true;
+		else if (*p == ' ')
+			spec->space = true;
+		else
+			return p;
+	}
+}
+
+/* As in the kernel, it wraps before it is limited. */
+static const char *parse_width(const char *p, struct spec *spec)
+{
+	u32 width = 0;
+
+	if (!is_digit(*p))
+		return p;
+	for (; is_digit(*p); p++)
+		width = width * 10 + (u32)(*p - '0');
+	spec->width = MAX(MIN((s32)width, WIDTH_MAX), -WIDTH_MAX);
+	return p;
+}
+
 /* p is behind the '%'. */
 static const char *parse_spec(const char *p, struct spec *spec)
 {
-	const char *start = p;
-	size_t len;
-
-	while (*p == '0' || *p == '+' || *p == '-' || *p == ' ')
-		p++;
-	while (is_digit(*p))
-		p++;
-	len = MIN((size_t)(p - start), sizeof(spec->text) - 6);
-	*spec = (struct spec){.kind = SPEC_NUMBER};
-	spec->text[0] = '%';
-	memcpy(spec->text + 1, start, len);
+	*spec = (struct spec){.kind = SPEC_NUMBER, .width = WIDTH_NONE};
+	p = parse_width(parse_flags(p, spec), spec);
 	if (*p == 'p')
 		return parse_pointer(p + 1, spec);
 	if (*p == 's' || *p == 'c') {
@@ -114,36 +152,60 @@ static const char *parse_spec(const char *p, struct spec *spec)
 	return *p && strchr("diuxX", *p) ? p + 1 : NULL;
 }
 
-/* By snprintf, with the flags and the width of the specifier in front of letters. */
-#define PUT_PADDED(out, spec, letters, value)                                                      \
-	do {                                                                                       \
-		size_t room = (out)->len < (out)->size ? (out)->size - (out)->len + 1 : 0;         \
-		int padded_len;                                                                    \
-                                                                                                   \
-		strcat((spec)->text, letters);                                                     \
-		padded_len = snprintf(room ? (out)->text + (out)->len : NULL, room, (spec)->text,  \
-				      value);                                                      \
-		(out)->len += (size_t)MAX(padded_len, 0);                                          \
-	} while (0)
-
-static void put_number(struct out *out, struct spec *spec, u64 value)
+static void put_padded(struct out *out, const struct spec *spec, const char *text, size_t len)
 {
-	char letters[] = {'l', 'l', spec->letter, '\0'};
+	const size_t padding = (size_t)MAX(spec->width - (s32)len, 0);
+
+	if (!spec->left)
+		put_filling(out, ' ', padding);
+	put(out, text, len);
+	if (spec->left)
+		put_filling(out, ' ', padding);
+}
+
+/* text is a sign, if any, and digits. */
+static void put_digits(struct out *out, const struct spec *spec, const char *text, size_t len)
+{
+	const size_t sign = !is_digit(*text) && strchr("+- ", *text) ? 1 : 0;
+
+	if (spec->left || !spec->zeros) {
+		put_padded(out, spec, text, len);
+		return;
+	}
+	put(out, text, sign);
+	put_filling(out, '0', (size_t)MAX(spec->width - (s32)len, 0));
+	put(out, text + sign, len - sign);
+}
+
+static void put_number(struct out *out, const struct spec *spec, u64 value)
+{
+	const char *positive = spec->plus ? "+" : spec->space ? " " : "";
+	char text[24];
+	int len;
 
 	if (!spec->is_64 && (spec->letter == 'd' || spec->letter == 'i'))
 		value = (u64)(s64)(s32)value;
 	else if (!spec->is_64)
 		value = (u32)value;
-	PUT_PADDED(out, spec, letters, (unsigned long long)value);
+	if (spec->letter == 'x')
+		len = snprintf(text, sizeof(text), "%llx", (unsigned long long)value);
+	else if (spec->letter == 'X')
+		len = snprintf(text, sizeof(text), "%llX", (unsigned long long)value);
+	else if (spec->letter == 'u')
+		len = snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	else
+		len = snprintf(text, sizeof(text), "%s%lld", (s64)value < 0 ? "" : positive,
+			       (long long)value);
+	put_digits(out, spec, text, (size_t)len);
 }
 
-static void put_string(struct out *out, struct spec *spec, u64 address)
+static void put_string(struct out *out, const struct spec *spec, u64 address)
 {
 	char text[TEXT_MAX];
 
 	if (user_read_string(text, address, sizeof(text)) == -EFAULT)
 		text[0] = '\0';
-	PUT_PADDED(out, spec, "s", text);
+	put_padded(out, spec, text, strnlen(text, sizeof(text)));
 }
 
 static void put_ip(struct out *out, const struct spec *spec, u64 address)
@@ -176,24 +238,38 @@ static u64 disguise(u64 pointer)
 	return (u32)((pointer ^ pointer >> 29) * 0x9e3779b97f4a7c15u >> 31);
 }
 
-static void put_pointer(struct out *out, u64 pointer)
+/* All digits, unless there is a width. */
+static void put_pointer(struct out *out, const struct spec *spec, u64 pointer)
 {
-	char text[24];
-	int len = snprintf(text, sizeof(text), "%016llx", (unsigned long long)pointer);
+	struct spec hex = *spec;
 
-	put(out, text, (size_t)len);
+	hex.letter = 'x';
+	hex.is_64 = true;
+	if (hex.width == WIDTH_NONE) {
+		hex.width = POINTER_DIGITS;
+		hex.zeros = true;
+	}
+	put_number(out, &hex, pointer);
 }
 
-static void put_spec(struct out *out, struct spec *spec, u64 value)
+static void put_symbol(struct out *out, const struct spec *spec, u64 address)
 {
-	char symbol[24];
+	char text[24];
+	const int len = snprintf(text, sizeof(text), "0x%llx", (unsigned long long)address);
+
+	put_padded(out, spec, text, (size_t)len);
+}
+
+static void put_spec(struct out *out, const struct spec *spec, u64 value)
+{
+	const char c = (char)value;
 
 	switch (spec->kind) {
 	case SPEC_NUMBER:
 		put_number(out, spec, value);
 		break;
 	case SPEC_CHAR:
-		PUT_PADDED(out, spec, "c", (int)(u8)value);
+		put_padded(out, spec, &c, 1);
 		break;
 	case SPEC_STRING:
 		put_string(out, spec, value);
@@ -202,14 +278,13 @@ static void put_spec(struct out *out, struct spec *spec, u64 value)
 		put_ip(out, spec, value);
 		break;
 	case SPEC_POINTER:
-		put_pointer(out, disguise(value));
+		put_pointer(out, spec, disguise(value));
 		break;
 	case SPEC_HEX_POINTER:
-		put_pointer(out, value);
+		put_pointer(out, spec, value);
 		break;
 	case SPEC_SYMBOL:
-		snprintf(symbol, sizeof(symbol), "0x%llx", (unsigned long long)value);
-		PUT_PADDED(out, spec, "s", symbol);
+		put_symbol(out, spec, value);
 		break;
 	}
 }

@@ -29,6 +29,11 @@ static const struct printk_case cases[] = {
 	{"%s|%6s|%-6s|", {(uintptr_t)text, (uintptr_t)text, (uintptr_t)text},
 	 "text|  text|text  |"},
 	{"%s|%pks|%pus|", {0, 1, 2}, "|||"},
+	{"%05s|%-05c|%02c", {(uintptr_t)text, 'a', 'b'}, " text|a    | b"},
+	{"%+05ld|%- 5i|%0-4d|", {65, 66, 67}, "+0065| 66  |67  |"},
+	{"%05d|% 05d|%+x", {(uint64_t)-66, 5, 6}, "-0066| 0005|6"},
+	{"%5px|%-5px|%020px", {0x41, 0x42, 0x43}, "   41|42   |00000000000000000043"},
+	{"%5ps|%-6pS|%9pB|", {1, 2, 3}, "  0x1|0x2   |0x3|"},
 	{"%pI4 %pi4", {(uintptr_t)address, (uintptr_t)address}, "192.168.0.7 192.168.000.007"},
 	{"%pI6", {(uintptr_t)address}, "c0a8:0007:0000:0000:0000:0000:0000:0001"},
 	{"%pi6", {(uintptr_t)address}, "c0a80007000000000000000000000001"},
@@ -118,6 +123,28 @@ static void small_buffers_are_cut_and_ended(void **state)
 	assert_int_equal(printk_format(NULL, 0, "%d", 3, &arg, 1), 6);
 }
 
+/* Widths wrap at 32 bits and end at 8388607. The kernel, where they came from, warns about them. */
+static void the_widest(void **state)
+{
+	static const struct {
+		const char *format;
+		int len;
+	} wide[] = {
+		{"%8388608d", 8388607},   {"%2147483646d%9d", 8388616}, {"%-9999999s|", 8388608},
+		{"%9999999px", 8388607},  {"%2147483648d", 2},          {"%4294967295d", 2},
+		{"%4294967301d", 5},      {"%4294967295px", 16},        {"%2147483648px", 2},
+		{"%9999999ld%9999999ld", 16777214},
+	};
+	const uint64_t args[] = {65, 66};
+	char out[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wide) / sizeof(*wide); i++)
+		assert_int_equal(printk_format(out, sizeof(out), wide[i].format,
+					       strlen(wide[i].format) + 1, args, 2),
+				 wide[i].len);
+}
+
 /* Widths and strings beyond any buffer. */
 static void nothing_is_too_long(void **state)
 {
@@ -154,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(formats),
 		cmocka_unit_test(wide_fields),
+		cmocka_unit_test(the_widest),
 		cmocka_unit_test(format_must_end),
 		cmocka_unit_test(small_buffers_are_cut_and_ended),
 		cmocka_unit_test(nothing_is_too_long),
