@@ -85,9 +85,15 @@ static int use(struct bpf_object *object, uint32_t flags)
 
 int main(int argc, char **argv)
 {
-	struct bpf_object *object = argc > 1 ? bpf_object__open_file(argv[1], NULL) : NULL;
-	int err = object ? bpf_object__load(object) : -EINVAL;
+	struct bpf_object *object;
+	int err;
 
+	if (argc < 2) {
+		fprintf(stderr, "usage: packets OBJECT [trust]\n");
+		return 2;
+	}
+	object = bpf_object__open_file(argv[1], NULL);
+	err = object ? bpf_object__load(object) : -errno;
 	if (!err)
 		err = use(object, argc > 2 && !strcmp(argv[2], "trust") ? USERBPF_TRUST : 0);
 	if (err)
