@@ -27,13 +27,15 @@ extern "C" {
 
 /*
  * Structures of options grow at their end. size says what the caller knows of one: set it to sizeof
- * and what is not used to zero. -E2BIG: a member that this library does not know is not zero.
+ * and what is not used to zero. -EINVAL: size is too small, or above 4096. -E2BIG: a member that
+ * this library does not know is not zero.
  */
 
 /* Process */
 
 struct userbpf_init_opts {
 	size_t size;
+	/* Of these NULL and "" are the same. */
 	const char *dir;   /* where realms are; NULL: $USERBPF_DIR, else /dev/shm/userbpf-<uid> */
 	const char *realm; /* NULL: $USERBPF_REALM, else "default" */
 };
@@ -41,10 +43,12 @@ struct userbpf_init_opts {
 /*
  * Opens the realm: what the machine is to ids and pins in the kernel. Processes share objects if
  * they share a realm, also with `userbpf run`. Optional: the first call of anything else opens the
- * default one. opts may be NULL.
- * 0. -EBUSY: opts names a realm, and one is open already. -EINVAL: size is too small, or realm is
- * no name, or its files are of another build. -EPERM: the directory is another user's, open to
- * others, or in use in another pid namespace. -ENAMETOOLONG, -ENOMEM, -EMFILE.
+ * default one. opts may be NULL. After a failure another realm may be tried.
+ * 0. -EBUSY: opts names a realm, and one is open already. -EINVAL: size; realm is no name, or its
+ * files are of another build. -EPERM: the directory is another user's, open to others, or in use in
+ * another pid namespace; realm begins with "private-" and is not there, since only `userbpf run`
+ * makes those. -ENOENT: dir lies in no directory; else what mkdir(2) says. -ENAMETOOLONG, -ENOMEM,
+ * -EMFILE.
  */
 int userbpf_init(const struct userbpf_init_opts *opts);
 
@@ -147,8 +151,9 @@ int userbpf_map_copy(const struct userbpf_map *map, const void *key, void *value
 int userbpf_map_take(const struct userbpf_map *map, const void *key, void *value);
 /*
  * Sets the value of a key, from copy_size bytes. flags: BPF_ANY, BPF_NOEXIST, BPF_EXIST and
- * BPF_F_LOCK. 0; -EEXIST, -ENOENT: by flags; -E2BIG: the map is full, or the index beyond the array; -EINVAL:
- * flags; -ENOMEM: elements of BPF_F_NO_PREALLOC; for maps of maps -EBADF, -EINVAL: the inner map.
+ * BPF_F_LOCK. 0; -EEXIST, -ENOENT: by flags; -E2BIG: the map is full, or the index beyond the
+ * array; -EINVAL: flags; -ENOMEM: elements of BPF_F_NO_PREALLOC; for maps of maps -EBADF, -EINVAL:
+ * the inner map.
  */
 int userbpf_map_update(const struct userbpf_map *map, const void *key, const void *value,
 		       uint64_t flags);
@@ -228,9 +233,10 @@ void userbpf_runner_close(struct userbpf_runner *runner);
  * Meanwhile the thread owns a virtual CPU, whose values in per-CPU maps are its own. Returns 0, or
  * the error of the first run that has one. Each run has its own in error: -EINVAL: size of packet
  * or context, contents of ctx, or reserved; -ENOMEM: an XDP packet above 72 KiB; -E2BIG: unknown
- * bytes in ctx; -ENODEV: no such interface in ctx; -EFAULT: no data, or the checks stopped the
- * program (`userbpf trace` tells why); -ENOSPC: the packet has grown beyond data_room (what fits
- * was put back, data_size tells the need), or ctx is smaller than the structure.
+ * bytes in ctx; -ENODEV: no such interface in ctx; -EFAULT: data is NULL and data_size is not 0,
+ * or the checks stopped the program (`userbpf trace` tells why); -ENOSPC: the packet has grown
+ * beyond data_room (what fits was put back, data_size tells the need), or ctx is smaller than the
+ * structure.
  */
 int userbpf_runner_run(struct userbpf_runner *runner, struct userbpf_run *runs, size_t count);
 

@@ -12,6 +12,9 @@
 #include "cmd/bpf.h"
 #include "object/realm.h"
 
+/* The size of the first version. */
+#define INIT_OPTS_LEAST (offsetof(struct userbpf_init_opts, realm) + sizeof(const char *))
+
 int api_read_opts(void *opts, size_t known, size_t least, const void *given)
 {
 	const u8 *bytes = given;
@@ -51,9 +54,9 @@ API int userbpf_init(const struct userbpf_init_opts *opts)
 	int err = 0;
 
 	if (opts)
-		err = api_read_opts(&known, sizeof(known), sizeof(known), opts);
+		err = api_read_opts(&known, sizeof(known), INIT_OPTS_LEAST, opts);
 	if (!err && (known.dir || known.realm))
-		err = realm_choose(known.dir ? known.dir : "", known.realm ? known.realm : "");
+		err = realm_open_as(known.dir ? known.dir : "", known.realm ? known.realm : "");
 	return err ? err : bpf_init();
 }
 

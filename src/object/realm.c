@@ -32,7 +32,7 @@
 static struct {
 	struct realm_state *state; /* published last: not NULL means open */
 	int error;                 /* remembered refusal */
-	char chosen_dir[PATH_MAX]; /* by realm_choose(), else empty */
+	char chosen_dir[PATH_MAX]; /* by realm_open_as(), else empty */
 	char chosen_name[NAME_MAX + 1];
 	int dir;                   /* cached; verified before each use */
 	dev_t dev;
@@ -60,8 +60,11 @@ int realm_open(void)
 	return err;
 }
 
-static cold int choose(const char *dir, const char *name)
+static cold int open_as_locked(const char *dir, const char *name)
 {
+	const int before = realm.error;
+	int err;
+
 	if (realm.state)
 		return -EBUSY;
 	if (strlen(dir) >= sizeof(realm.chosen_dir) || strlen(name) >= sizeof(realm.chosen_name))
@@ -69,17 +72,23 @@ static cold int choose(const char *dir, const char *name)
 	strcpy(realm.chosen_dir, dir);
 	strcpy(realm.chosen_name, name);
 	realm.error = 0;
-	return 0;
+	err = realm_open_locked();
+	if (err) {
+		*realm.chosen_dir = *realm.chosen_name = '\0';
+		realm.error = before;
+	}
+	return err;
 }
 
-int realm_choose(const char *dir, const char *name)
+/* Choice and opening are one step: of two threads with different choices one gets -EBUSY. */
+int realm_open_as(const char *dir, const char *name)
 {
 	struct lock *lock = lock_of_process();
 	const u64 signals = signals_block();
 	int err = lock_acquire(lock);
 
 	if (err >= 0) {
-		err = choose(dir, name);
+		err = open_as_locked(dir, name);
 		lock_release(lock);
 	}
 	signals_restore(signals);

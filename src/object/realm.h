@@ -37,16 +37,16 @@ struct realm_state {
 };
 
 /*
- * Which realm realm_open() opens, in place of what the environment says; "" leaves that. 0;
- * -EBUSY: one is open already; -ENAMETOOLONG. A refusal that was remembered is forgotten.
- */
-must_check int realm_choose(const char *dir, const char *name);
-/*
  * Opens the realm, creating what is missing. 0; -EPERM when the directory belongs to another user,
- * is open to others, or is in use in another pid namespace; -EINVAL for a bad name or a state file of another build; -ENOMEM, -EMFILE.
- * Idempotent; the error is remembered and a line logged once.
+ * is open to others, or is in use in another pid namespace; -EINVAL for a bad name or a state file
+ * of another build; -ENOMEM, -EMFILE. Idempotent; the error is remembered and a line logged once.
  */
 must_check int realm_open(void);
+/*
+ * Opens this one in place of what the environment says; "" leaves that. The results of
+ * realm_open(); -EBUSY: one is open already; -ENAMETOOLONG. A failure leaves everything as it was.
+ */
+must_check int realm_open_as(const char *dir, const char *name);
 struct realm_state *realm_state(void);
 /* A descriptor of the realm directory, valid until the next call; reopened if the application
  * closed it. -errno. */

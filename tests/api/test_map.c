@@ -583,7 +583,10 @@ static void test_threads(void **state)
 	userbpf_map_close(map);
 }
 
-/* In children of their own, which end with 0 if the answer is the expected one. */
+/*
+ * In children of their own, which end with 0 if the answer is the expected one. After a failure the
+ * default realm can still be opened.
+ */
 static int init_in_child(const struct userbpf_init_opts *opts, bool opened_before, int expected)
 {
 	pid_t child = fork();
@@ -591,9 +594,37 @@ static int init_in_child(const struct userbpf_init_opts *opts, bool opened_befor
 
 	if (!child) {
 		err = opened_before ? userbpf_init(NULL) : 0;
-		_exit(err || userbpf_init(opts) != expected);
+		_exit(err || userbpf_init(opts) != expected || userbpf_init(NULL));
 	}
 	return waitpid(child, &status, 0) == child ? status : -1;
+}
+
+static void *init_realm(void *realm)
+{
+	const struct userbpf_init_opts opts = {.size = sizeof(opts), .realm = realm};
+
+	return (void *)(intptr_t)userbpf_init(&opts);
+}
+
+/* Of two threads that want different realms one gets its own, the other is told. */
+static void test_init_threads(void **state)
+{
+	for (int i = 0; i < 30; i++) {
+		pid_t child = fork();
+		pthread_t other;
+		void *answer;
+		int status;
+
+		if (!child) {
+			if (pthread_create(&other, NULL, init_realm, "one"))
+				_exit(2);
+			status = (int)(intptr_t)init_realm("another");
+			pthread_join(other, &answer);
+			_exit(status + (int)(intptr_t)answer != -EBUSY || (status && answer));
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
 }
 
 static void test_init(void **state)
@@ -610,13 +641,21 @@ static void test_init(void **state)
 	assert_int_equal(init_in_child(&opts, true, -EBUSY), 0);
 	opts.realm = "bad/name";
 	assert_int_equal(init_in_child(&opts, false, -EINVAL), 0);
+	opts.realm = "private-nobody";
+	assert_int_equal(init_in_child(&opts, false, -EPERM), 0);
+	opts.realm = "";
+	assert_int_equal(init_in_child(&opts, false, 0), 0);
 	opts.realm = NULL;
 	assert_int_equal(init_in_child(&opts, true, 0), 0);
+	opts.dir = "/nonexistent/realms";
+	assert_int_equal(init_in_child(&opts, false, -ENOENT), 0);
 	opts.dir = "/proc/self";
 	assert_int_equal(init_in_child(&opts, false, -EPERM), 0);
 	opts.dir = memset(path, '/', sizeof(path) - 1);
 	assert_int_equal(init_in_child(&opts, false, -ENAMETOOLONG), 0);
 	opts = (struct userbpf_init_opts){.size = 1};
+	assert_int_equal(init_in_child(&opts, false, -EINVAL), 0);
+	opts.size = 4097;
 	assert_int_equal(init_in_child(&opts, false, -EINVAL), 0);
 	assert_int_equal(init_in_child(&longer.opts, false, -E2BIG), 0);
 	assert_string_equal(userbpf_version(), USERBPF_VERSION);
@@ -626,6 +665,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_init),
+		cmocka_unit_test(test_init_threads),
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_create_errors),
 		cmocka_unit_test(test_open),

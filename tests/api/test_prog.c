@@ -149,9 +149,9 @@ static void test_errors(void **state)
 	struct userbpf_runner *runner = open_runner(prog);
 	static uint8_t packet[80000] = {5};
 	uint8_t ctx[256] = {0};
-	struct userbpf_run good = {.data = packet, .data_size = 64}, runs[7];
+	struct userbpf_run good = {.data = packet, .data_size = 64}, runs[8];
 
-	for (int i = 0; i < 7; i++)
+	for (int i = 0; i < 8; i++)
 		runs[i] = good;
 	runs[1].data_size = 13;
 	runs[2].data = NULL;
@@ -160,8 +160,9 @@ static void test_errors(void **state)
 	runs[4].ctx_size = sizeof(ctx);
 	ctx[255] = 1;
 	runs[6].data_size = sizeof(packet);
+	runs[7] = (struct userbpf_run){0};
 	errno = 77;
-	assert_int_equal(userbpf_runner_run(runner, runs, 7), -EINVAL);
+	assert_int_equal(userbpf_runner_run(runner, runs, 8), -EINVAL);
 	assert_int_equal(runs[0].error, 0);
 	assert_int_equal(runs[1].error, -EINVAL);
 	assert_int_equal(runs[2].error, -EFAULT);
@@ -170,6 +171,7 @@ static void test_errors(void **state)
 	assert_int_equal(runs[5].error, 0);
 	assert_int_equal(runs[5].retval, 5);
 	assert_int_equal(runs[6].error, -ENOMEM);
+	assert_int_equal(runs[7].error, -EINVAL);
 	assert_int_equal(errno, 77);
 	close_both(prog, runner);
 }
