@@ -39,11 +39,19 @@ struct vm_fault {
 #define VM_EXTRA_MEMORY 8
 #define VM_HELD_FEW 8
 
+/* Where something of a held map begins: struct map itself, or the memory of its file. */
+struct vm_place {
+	u64 start;
+	struct map *map;
+};
+
 /* Inner maps that the run has met, with a use each until vm_release_maps(). */
 struct vm_held {
 	u32 count;
-	u32 mask;           /* of table, whose places follow from ids */
-	struct map **table; /* NULL: few is enough */
+	u32 mask;                /* of table, whose slots follow from ids */
+	struct map **table;      /* NULL: few is enough */
+	struct vm_place *places; /* with table: two of each map; one block with it */
+	u32 nr_sorted;           /* of places, by address; a search sorts the others too */
 	struct map *few[VM_HELD_FEW];
 };
 
