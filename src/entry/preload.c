@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * preload.c: the library that `userbpf run` puts before libc. Owns the system call, what concerns
- * descriptors (mmap, links and statistics of descriptors), and start and end of the process.
+ * descriptors (mmap, sizes, links and statistics of descriptors), and start and end of the process.
  * Knows no command and no object; asks cmd/bpf.h.
  *
  * Invariants: exports libc's names only (preload.map); a call that does not concern us costs a
@@ -120,6 +120,51 @@ int own_fd(const char *path, const char *dir)
 	fd = parse_number(&rest);
 	return *rest ? -1 : fd;
 }
+
+bool fd_is_bpf(int fd)
+{
+	const int saved = errno;
+	const bool ours = fd >= 0 && bpf_fd_name(fd);
+
+	errno = saved;
+	return ours;
+}
+
+/* The file behind a descriptor of ours is mapped: without its bytes every access is a SIGBUS. */
+EXPORT int ftruncate(int fd, off_t len)
+{
+	return likely(!fd_is_bpf(fd)) ? NEXT(ftruncate)(fd, len) : (int)libc_result(-EINVAL);
+}
+ALIAS(ftruncate64, ftruncate);
+
+/*
+ * The kernel makes its checks, in its order, on a range that ends beyond any file: that is the
+ * last of them, and it would have found no regular file before.
+ */
+static int allocate_nothing(int fd, int mode, s64 offset, s64 len)
+{
+	const bool range = offset >= 0 && len > 0;
+	const int err = (int)SYSCALL(SYS_fallocate, fd, mode, range ? INT64_MAX : offset,
+				     range ? INT64_MAX : len);
+
+	return err == -EFBIG ? -ENODEV : err;
+}
+
+EXPORT int fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	if (likely(!fd_is_bpf(fd)))
+		return NEXT(fallocate)(fd, mode, offset, len);
+	return (int)libc_result(allocate_nothing(fd, mode, offset, len));
+}
+ALIAS(fallocate64, fallocate);
+
+EXPORT int posix_fallocate(int fd, off_t offset, off_t len)
+{
+	if (likely(!fd_is_bpf(fd)))
+		return NEXT(posix_fallocate)(fd, offset, len);
+	return -allocate_nothing(fd, 0, offset, len);
+}
+ALIAS(posix_fallocate64, posix_fallocate);
 
 /* What readlink says of a descriptor of ours; 0: it is none. */
 static ssize_t read_fd_link(const char *path, char *buf, size_t size)

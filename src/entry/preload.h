@@ -82,6 +82,8 @@ const char *bpffs_path(const char *path, char *room);
  * it lies elsewhere, else room.
  */
 const char *bpffs_name(const char *path, char *room, size_t size);
+/* True for a descriptor of ours; errno is kept. */
+bool fd_is_bpf(int fd);
 /* True when the open file lies in what stands for bpffs. */
 bool fd_below_bpffs(int fd);
 /*

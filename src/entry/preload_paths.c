@@ -246,7 +246,7 @@ EXPORT int statx(int dir, const char *path, int flags, unsigned int mask, struct
 
 static bool is_virtual(const char *path)
 {
-	return below_bpffs(path) || own_fd(path, "fdinfo") >= 0;
+	return below_bpffs(path) || own_fd(path, "fdinfo") >= 0 || fd_is_bpf(own_fd(path, "fd"));
 }
 
 static int anonymous_file(int flags)
@@ -301,6 +301,8 @@ static int open_virtual(int dir, const char *path, int flags, mode_t mode)
 	int fd = own_fd(path, "fdinfo"), saved = errno, len;
 	char room[PATH_MAX];
 
+	if (fd_is_bpf(own_fd(path, "fd")) && !(flags & O_PATH))
+		return (int)libc_result(-ENXIO); /* a descriptor is no file to open again */
 	if (fd >= 0) {
 		len = bpf_fdinfo(fd, room, sizeof(room));
 		errno = saved;
@@ -399,6 +401,8 @@ EXPORT int truncate(const char *path, off_t len)
 	struct stat st;
 	int err;
 
+	if (unlikely(fd_is_bpf(own_fd(path, "fd"))))
+		return (int)libc_result(-EINVAL);
 	if (likely(!below_bpffs(path)))
 		return NEXT(truncate)(path, len);
 	path = bpffs_path(path, room);

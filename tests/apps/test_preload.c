@@ -192,6 +192,38 @@ static void test_mmap(void **state)
 	close(hash);
 }
 
+/* The size of what is behind a descriptor is no concern of its holder. */
+static void test_size(void **state)
+{
+	int read_only = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 4, BPF_F_RDONLY);
+	uint32_t key = 1;
+	uint64_t value = 42;
+	char path[64];
+
+	errno = 77;
+	assert_int_equal(posix_fallocate(map_fd, 0, 4096), ENODEV);
+	assert_int_equal(posix_fallocate64(read_only, 0, 4096), EBADF);
+	assert_int_equal(posix_fallocate(map_fd, 0, 0), EINVAL);
+	assert_int_equal(errno, 77);
+	assert_int_equal(ERR(ftruncate(map_fd, 0)), -EINVAL);
+	assert_int_equal(ERR(ftruncate64(map_fd, 1 << 20)), -EINVAL);
+	assert_int_equal(ERR(ftruncate(read_only, 0)), -EINVAL);
+	assert_int_equal(ERR(fallocate(map_fd, 0, 0, 4096)), -ENODEV);
+	assert_int_equal(ERR(fallocate64(map_fd, FALLOC_FL_KEEP_SIZE, 0, 4096)), -ENODEV);
+	assert_int_equal(ERR(fallocate(map_fd, FALLOC_FL_PUNCH_HOLE, 0, 4096)), -EOPNOTSUPP);
+	assert_int_equal(ERR(fallocate(map_fd, 0, -1, 4096)), -EINVAL);
+	assert_int_equal(ERR(fallocate(read_only, 0, 0, 4096)), -EBADF);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", map_fd);
+	assert_int_equal(ERR(truncate(path, 0)), -EINVAL);
+	assert_int_equal(ERR(open(path, O_RDWR | O_TRUNC)), -ENXIO);
+	assert_int_equal(ERR(open(path, O_RDONLY)), -ENXIO);
+	assert_int_equal(map_update(map_fd, &key, &value, 0), 0);
+	assert_int_equal(map_lookup(map_fd, &key, &value), 0);
+	assert_int_equal(ERR(ftruncate(-1, 0)), -EBADF);
+	assert_int_equal(ERR(fallocate(-1, 0, 0, 1)), -EBADF);
+	close(read_only);
+}
+
 static void test_epoll(void **state)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.u64 = 77}, out = {0};
@@ -431,10 +463,14 @@ static void test_other_files(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, 5);
 	assert_int_equal(st.st_mode & 0777 & ~0640, 0);
-	assert_int_equal(truncate(path, 3), 0);
+	assert_int_equal(truncate(path, 2), 0);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	assert_int_equal(posix_fallocate(fd, 0, 8), 0);
+	assert_int_equal(ftruncate(fd, 3), 0);
+	close(fd);
 	assert_int_equal(rename(path, moved), 0);
 	file = fopen(moved, "r");
-	assert_string_equal(fgets(text, sizeof(text), file), "hel");
+	assert_string_equal(fgets(text, sizeof(text), file), "he");
 	fclose(file);
 	assert_int_equal(unlink(moved), 0);
 	assert_int_equal(rmdir(dir), 0);
@@ -468,6 +504,7 @@ int main(void)
 		CASE(test_fd_links),
 		CASE(test_fdinfo),
 		CASE(test_mmap),
+		CASE(test_size),
 		CASE(test_epoll),
 		CASE(test_epoll_many),
 		CASE(test_statfs),
