@@ -273,18 +273,22 @@ struct test_buffers {
 	void *data_in, *data_out, *ctx_in, *ctx_out;
 };
 
-#define TEST_DATA_MAX (4u << 20) /* larger inputs are refused by every type */
+#define TEST_IN_MAX (128u << 10) /* larger inputs are refused by every type: none reads beyond */
 
+/* No buffer for what cannot be read: the type says so, or what else it finds wrong before. */
 static int test_copy_in(void **buffer, u64 user, u32 size)
 {
 	if (!user || !size)
 		return 0;
-	if (size > TEST_DATA_MAX)
-		return -EINVAL;
+	size = MIN(size, TEST_IN_MAX);
 	*buffer = memory_alloc(size);
 	if (!*buffer)
 		return -ENOMEM;
-	return user_read(*buffer, user, size);
+	if (user_read(*buffer, user, size)) {
+		memory_free(*buffer);
+		*buffer = NULL;
+	}
+	return 0;
 }
 
 /* The size is the application's limit; memory only for what a run can leave behind. */
@@ -333,17 +337,22 @@ static int test_prepare(struct test_run *run, struct test_buffers *buffers,
 
 #define TEST_PUT(call, field, value) call_put(call, offsetof(union bpf_attr, test.field), value)
 
-/* Results are valid also when an out buffer was too small. */
+/*
+ * Results are valid also when an out buffer was too small. In the order of the kernel: what cannot
+ * be written leaves what follows untouched.
+ */
 static int test_put_results(const struct call *call, const struct test_run *run)
 {
 	const union bpf_attr *attr = &call->attr.a;
 	u32 room = run->data_out_room ? run->data_out_room : UINT32_MAX;
-	int err = TEST_PUT(call, retval, run->retval);
+	int err = 0;
 
-	if (!err && run->written & TEST_DATA_OUT && run->data_out)
+	if (run->written & TEST_DATA_OUT && run->data_out)
 		err = user_write(attr->test.data_out, run->data_out, MIN(run->data_size_out, room));
 	if (!err && run->written & TEST_DATA_OUT)
 		err = TEST_PUT(call, data_size_out, run->data_size_out);
+	if (!err)
+		err = TEST_PUT(call, retval, run->retval);
 	if (!err && run->written & TEST_DURATION)
 		err = TEST_PUT(call, duration, run->duration);
 	if (!err && run->written & TEST_CTX_IN)
@@ -369,8 +378,10 @@ long cmd_prog_test_run(struct call *call)
 	err = test_prepare(&run, &buffers, &call->attr.a);
 	if (!err) {
 		err = prog_test_run(prog_of(object), &run);
-		put_err = !err || err == -ENOSPC ? test_put_results(call, &run) : 0;
-		err = put_err ? put_err : err;
+		put_err = !err || run.written ? test_put_results(call, &run) : 0;
+		/* As in the kernel, data that is cut hides that it cannot be written. */
+		if (!err || run.written & TEST_CTX_OUT)
+			err = put_err ? put_err : err;
 	}
 	memory_free(buffers.data_in);
 	memory_free(buffers.data_out);

@@ -171,20 +171,36 @@ int test_run_ctx_in(const struct test_run *run, void *ctx, u32 size)
 	u32 given = MIN(run->ctx_size_in, size);
 
 	memset(ctx, 0, size);
+	if (run->ctx_size_in > PAGE_BYTES)
+		return -E2BIG;
 	if (!run->ctx_in)
-		return 0;
+		return run->ctx_size_in ? -EFAULT : 0;
 	if (!is_zero(run->ctx_in, given, run->ctx_size_in))
 		return -E2BIG;
 	memcpy(ctx, run->ctx_in, given);
 	return 0;
 }
 
-int test_run_finish(struct test_run *run, const void *data, u32 size, const void *ctx, u32 ctx_size)
+/* The kernel puts all fragments, and before them what then fits of the linear part. */
+static int put_data(struct test_run *run, const u8 *data, u32 size, u32 frags, u32 fits)
 {
-	u32 fits = run->data_out_room ? MIN(size, run->data_out_room) : size;
+	if (!run->data_out)
+		return 0;
+	if (fits < frags)
+		return -ENOSPC;
+	memcpy(run->data_out, data, fits - frags);
+	memcpy((u8 *)run->data_out + (fits - frags), data + (size - frags), frags);
+	return 0;
+}
 
-	if (run->data_out)
-		memcpy(run->data_out, data, fits);
+int test_run_finish(struct test_run *run, const void *data, u32 size, u32 frags, const void *ctx,
+		    u32 ctx_size)
+{
+	const u32 fits = run->data_out_room ? MIN(size, run->data_out_room) : size;
+	const int err = put_data(run, data, size, frags, fits);
+
+	if (err)
+		return err;
 	run->data_size_out = size;
 	run->written = TEST_DATA_OUT | TEST_DURATION;
 	if (fits < size)
@@ -286,6 +302,8 @@ int test_run_raw_tp(struct prog *prog, struct test_run *run)
 		return -EINVAL;
 	if (!(run->flags & BPF_F_TEST_RUN_ON_CPU) && run->cpu)
 		return -EINVAL;
+	if (run->ctx_size_in && !run->ctx_in)
+		return -EFAULT;
 	if (run->ctx_size_in)
 		memcpy(ctx, run->ctx_in, run->ctx_size_in);
 	if (run->flags & BPF_F_TEST_RUN_ON_CPU)
@@ -301,6 +319,8 @@ int test_run_syscall(struct prog *prog, struct test_run *run)
 		return -EINVAL;
 	if (run->ctx_size_in < ctx_bytes_of(prog, run) || run->ctx_size_in > SYSCALL_CTX_MAX)
 		return -EINVAL;
+	if (run->ctx_size_in && !run->ctx_in)
+		return -EFAULT;
 	err = run_plain(prog, run, run->ctx_in, run->ctx_size_in, true);
 	if (!err && run->ctx_size_in)
 		run->written = TEST_CTX_IN;

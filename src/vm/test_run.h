@@ -34,8 +34,8 @@ struct test_turn {
 /* Buffers are ours; the command layer copies them in and out. */
 struct test_run {
 	u32 given;   /* enum test_run_parts */
-	u32 written; /* result; the kernel leaves the others as they were, retval excepted */
-	const void *data_in;
+	u32 written; /* result; the others stay as they were; on success retval is written too */
+	const void *data_in; /* NULL: not given or not readable; at least what a type reads */
 	u32 data_size_in;
 	/*
 	 * data_out_room is data_size_out of the attribute, also without data_out: a smaller packet
@@ -44,7 +44,7 @@ struct test_run {
 	void *data_out;      /* NULL: not wanted */
 	u32 data_out_room;
 	u32 data_size_out;   /* result: bytes there were, also if they did not fit */
-	void *ctx_in;        /* our copy, ctx_size_in bytes */
+	void *ctx_in;        /* our copy; NULL with a size: not readable */
 	u32 ctx_size_in;
 	void *ctx_out;
 	u32 ctx_out_room;

@@ -30,12 +30,15 @@ struct packet_run *test_run_packet(const struct test_run *test, struct prog *pro
 void test_run_packet_end(const struct test_run *test, struct packet_run *run);
 /*
  * Copies ctx_in over the size bytes at ctx, which are cleared first. -E2BIG when ctx_in is longer
- * and has nonzero bytes there.
+ * than a page or has nonzero bytes beyond size; -EFAULT.
  */
 must_check int test_run_ctx_in(const struct test_run *run, void *ctx, u32 size);
-/* Results, and -ENOSPC where they do not fit. ctx NULL: the program had none to give back. */
-must_check int test_run_finish(struct test_run *run, const void *data, u32 size, const void *ctx,
-			       u32 ctx_size);
+/*
+ * Results, and -ENOSPC where they do not fit. frags: bytes at the end of data that are fragments.
+ * ctx NULL: the program had none to give back.
+ */
+must_check int test_run_finish(struct test_run *run, const void *data, u32 size, u32 frags,
+			       const void *ctx, u32 ctx_size);
 /* Is there such a network interface in our network namespace? */
 bool test_run_ifindex_exists(u32 ifindex);
 

@@ -152,6 +152,18 @@ static void restore_link_layer(struct packet *packet)
 	memset(packet->data, 0, ETH_HLEN);
 }
 
+/* A packet that says IP must have room for that header. */
+static bool is_long_enough(const u8 *mac, u32 len)
+{
+	u32 least = ETH_HLEN;
+
+	if (mac[12] == PROTO_IPV4 >> 8 && mac[13] == (PROTO_IPV4 & 0xff))
+		least += IPV4_BYTES;
+	else if (mac[12] == PROTO_IPV6 >> 8 && mac[13] == (PROTO_IPV6 & 0xff))
+		least += IPV6_BYTES;
+	return len >= least;
+}
+
 static int run_packet(struct packet_run *run, struct test_run *test)
 {
 	bool link_layer = sees_link_layer(run->vm.prog);
@@ -165,6 +177,8 @@ static int run_packet(struct packet_run *run, struct test_run *test)
 	memcpy(&in, run->vm.ctx, sizeof(in));
 	if (in.ifindex > LOOPBACK && !test_run_ifindex_exists(in.ifindex))
 		return -ENODEV;
+	if (!is_long_enough(test->data_in, test->data_size_in))
+		return -EINVAL;
 	place_packet(run, test, link_layer);
 	len = packet_len(&run->packet);
 	err = fill_ctx(run, test, link_layer);
@@ -175,20 +189,8 @@ static int run_packet(struct packet_run *run, struct test_run *test)
 	export_ctx(&out, &in, run->vm.ctx, len);
 	if (!link_layer)
 		restore_link_layer(&run->packet);
-	return test_run_finish(test, run->packet.data, packet_len(&run->packet),
+	return test_run_finish(test, run->packet.data, packet_len(&run->packet), 0,
 			       test->ctx_in || test->ctx_out ? &out : NULL, sizeof(out));
-}
-
-/* A packet that says IP must have room for that header. */
-static bool is_long_enough(const u8 *mac, u32 len)
-{
-	u32 least = ETH_HLEN;
-
-	if (mac[12] == PROTO_IPV4 >> 8 && mac[13] == (PROTO_IPV4 & 0xff))
-		least += IPV4_BYTES;
-	else if (mac[12] == PROTO_IPV6 >> 8 && mac[13] == (PROTO_IPV6 & 0xff))
-		least += IPV6_BYTES;
-	return len >= least;
 }
 
 int test_run_skb(struct prog *prog, struct test_run *test)
@@ -203,8 +205,6 @@ int test_run_skb(struct prog *prog, struct test_run *test)
 		return -EINVAL;
 	if (!test->data_in)
 		return -EFAULT;
-	if (!is_long_enough(test->data_in, test->data_size_in))
-		return -EINVAL;
 	run = test_run_packet(test, prog, &own);
 	if (!run)
 		return -ENOMEM;

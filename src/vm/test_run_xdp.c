@@ -72,13 +72,18 @@ static void place_packet(struct packet_run *run, const struct test_run *test, u3
 	memcpy(run->meta, test->data_in, test->data_size_in);
 }
 
-static int check_sizes(const struct xdp_md *md, const struct test_run *test, u32 linear)
+static int check_all(const struct xdp_md *md, const struct test_run *test, u32 linear)
 {
+	int err;
+
 	if (test->data_size_in - md->data < ETH_HLEN)
 		return -EINVAL;
-	if (test->data_size_in - linear > FRAGS_MAX * FRAME_BYTES)
-		return -ENOMEM;
-	return test->data_in ? 0 : -EFAULT;
+	if (!test->data_in)
+		return -EFAULT;
+	err = check_interface(md);
+	if (err)
+		return err;
+	return test->data_size_in - linear > FRAGS_MAX * FRAME_BYTES ? -ENOMEM : 0;
 }
 
 static int run_packet(struct packet_run *run, struct test_run *test)
@@ -96,9 +101,7 @@ static int run_packet(struct packet_run *run, struct test_run *test)
 	out = *md;
 	room = FRAME_BYTES - SHARED_INFO_BYTES - HEADROOM + md->data;
 	linear = MIN(with_ctx ? md->data_end : test->data_size_in, room);
-	err = check_sizes(md, test, linear);
-	if (!err)
-		err = check_interface(md);
+	err = check_all(md, test, linear);
 	if (err)
 		return err;
 	place_packet(run, test, md->data, linear);
@@ -110,7 +113,7 @@ static int run_packet(struct packet_run *run, struct test_run *test)
 		return err;
 	out.data = (u32)(run->packet.data - run->meta);
 	out.data_end = (u32)(run->packet.data_end - run->meta);
-	return test_run_finish(test, run->meta, out.data_end + run->frag_bytes,
+	return test_run_finish(test, run->meta, out.data_end + run->frag_bytes, run->frag_bytes,
 			       with_ctx ? &out : NULL, sizeof(out));
 }
 

@@ -589,6 +589,118 @@ static void attribute_itself(void **state)
 	assert_int_equal(bpf_sys(BPF_PROG_TEST_RUN, &t, sizeof(union bpf_attr)), -EBADF);
 }
 
+static long test_run(union test_attr *t)
+{
+	return bpf_sys(BPF_PROG_TEST_RUN, t, sizeof(union bpf_attr));
+}
+
+static union test_attr test_of(int prog, uint64_t data, uint32_t data_size, uint64_t ctx,
+			       uint32_t ctx_size)
+{
+	return (union test_attr){.a.test = {.prog_fd = (uint32_t)prog,
+					    .retval = 99,
+					    .data_in = data,
+					    .data_size_in = data_size,
+					    .ctx_in = ctx,
+					    .ctx_size_in = ctx_size}};
+}
+
+/* 8 is no address. Which of two reasons is given follows from the order of the checks. */
+static void order_of_refusals(void **state)
+{
+	static uint8_t zeros[1 << 17], short_ip[15] = {[12] = 8};
+	const uint64_t good = ptr64(zeros), ip = ptr64(short_ip);
+	struct __sk_buff no_device = {.ifindex = 0x7fffffff};
+	struct xdp_md egress = {.data_end = 90000, .egress_ifindex = 1};
+	const struct {
+		unsigned type;
+		uint64_t data;
+		uint32_t data_size;
+		uint64_t ctx;
+		uint32_t ctx_size;
+		int err;
+	} refusals[] = {
+		{TC, 8, 5, 0, 0, EINVAL},           {TC, 8, 5000000, 0, 0, EINVAL},
+		{TC, 8, 64, 0, 0, EFAULT},          {TC, good, 5, 8, 64, EINVAL},
+		{TC, good, 64, 8, 64, EFAULT},      {TC, good, 64, good, 4096, 0},
+		{TC, good, 64, good, 4097, E2BIG},  {TC, good, 64, 8, 4097, E2BIG},
+		{TC, 8, 64, good, 4097, EFAULT},    {TC, ip, 15, good, 4097, E2BIG},
+		{TC, good, 64, good, 5000000, E2BIG},
+		{TC, ip, 15, ptr64(&no_device), sizeof(no_device), ENODEV},
+		{XDP, 8, 5, 0, 0, EINVAL},          {XDP, 8, 5000000, 0, 0, EFAULT},
+		{XDP, 0, 80000, 0, 0, EFAULT},      {XDP, good, 80000, 0, 0, ENOMEM},
+		{XDP, 8, 5, 8, 24, EFAULT},         {XDP, good, 64, good, 4097, E2BIG},
+		{XDP, good, 90000, ptr64(&egress), sizeof(egress), EINVAL},
+		{RAW_TP, 8, 64, 8, 8, EINVAL},      {RAW_TP, 0, 0, 8, 96, EFAULT},
+		{RAW_TP, 0, 0, 8, 97, EINVAL},      {SYSCALL, 0, 0, 8, 65535, EFAULT},
+		{SYSCALL, 0, 0, 8, 65536, EINVAL},  {BPF_PROG_TYPE_SK_MSG, 8, 64, 0, 0, ENOTSUPP},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
+		int fd = prog_load(refusals[i].type, 0, one, 2);
+		union test_attr t = test_of(fd, refusals[i].data, refusals[i].data_size,
+					    refusals[i].ctx, refusals[i].ctx_size);
+		long err = test_run(&t);
+
+		if (err != -refusals[i].err)
+			fail_msg("row %zu: result %ld, not %d", i, err, -refusals[i].err);
+		assert_int_equal(t.a.test.retval, err ? 99 : 1);
+		close(fd);
+	}
+}
+
+/* Data comes first, then its size and R0: what cannot be written leaves the rest untouched. */
+static void what_cannot_be_written(void **state)
+{
+	static uint8_t packet[64];
+	int fd = prog_load(TC, 0, one, 2);
+	union test_attr t = test_of(fd, ptr64(packet), sizeof(packet), 0, 0);
+
+	(void)state;
+	t.a.test.data_out = 8;
+	assert_int_equal(test_run(&t), -EFAULT);
+	assert_int_equal(t.a.test.retval, 99);
+	t.a.test.data_size_out = 15; /* cut, and not even written */
+	assert_int_equal(test_run(&t), -ENOSPC);
+	assert_int_equal(t.a.test.retval, 99);
+	assert_int_equal(t.a.test.data_size_out, 15);
+	t.a.test.data_size_out = 0;
+	t.a.test.ctx_out = ptr64(packet);
+	t.a.test.ctx_size_out = 20;
+	assert_int_equal(test_run(&t), -EFAULT);
+	assert_int_equal(t.a.test.ctx_size_out, 20);
+	close(fd);
+}
+
+/* 5000 bytes are 3520 in the page and 1480 in a fragment, all of which is put. */
+static void xdp_fragments_are_not_cut(void **state)
+{
+	static uint8_t packet[5000], out[5000];
+	int fd = prog_load(XDP, 0, one, 2);
+	union test_attr t = test_of(fd, ptr64(packet), sizeof(packet), 0, 0);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(packet); i++)
+		packet[i] = (uint8_t)(i * 7 + 1);
+	t.a.test.data_out = ptr64(out);
+	t.a.test.data_size_out = 1479;
+	assert_int_equal(test_run(&t), -ENOSPC);
+	assert_int_equal(t.a.test.data_size_out, 1479);
+	assert_int_equal(t.a.test.retval, 99);
+	assert_int_equal(out[0], 0);
+	t.a.test.data_size_out = 2000;
+	assert_int_equal(test_run(&t), -ENOSPC);
+	assert_int_equal(t.a.test.data_size_out, 5000);
+	assert_int_equal(t.a.test.retval, 1);
+	assert_memory_equal(out, packet, 520);
+	assert_memory_equal(out + 520, packet + 3520, 1480);
+	assert_int_equal(out[2000], 0);
+	assert_int_equal(test_run(&t), 0);
+	assert_memory_equal(out, packet, 5000);
+	close(fd);
+}
+
 static volatile sig_atomic_t handled;
 
 static void on_signal(int signal)
@@ -647,6 +759,9 @@ int main(void)
 		cmocka_unit_test(syscall_program_writes_ctx_in),
 		cmocka_unit_test(repeated_runs_change_an_inner_map_once_each),
 		cmocka_unit_test(attribute_itself),
+		cmocka_unit_test(order_of_refusals),
+		cmocka_unit_test(what_cannot_be_written),
+		cmocka_unit_test(xdp_fragments_are_not_cut),
 		cmocka_unit_test(signal_ends_repeated_runs),
 	};
 
