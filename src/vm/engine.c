@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "base/lock.h"
 #include "vm/jit.h"
 
@@ -45,7 +46,7 @@ static const struct engine *engine_of(struct prog *prog)
 {
 	if (unlikely(chosen))
 		return chosen;
-	return prog->checked.trusted && jit_code_of(prog) ? &jit_engine : &interp_engine;
+	return load_relaxed(&prog->checked.trusted) && jit_code_of(prog) ? &jit_engine : &interp_engine;
 }
 
 bool vm_runs_jited(struct prog *prog)
