@@ -647,6 +647,8 @@ int object_create(const struct object_type *type, u64 data_size, u64 control_siz
 		object_collect();
 		err = create_region(fresh, data_size, control_size, flags);
 	}
+	if (err == -ENOMEM)
+		region_no_room(realm_path(), fresh->region.size);
 	if (err) {
 		fresh->region.base = NULL;
 		unmap_object(fresh);

@@ -386,6 +386,8 @@ static cold int realm_open_locked(void)
 		return remember(&st, dir, state);
 	if (err == -EINVAL)
 		refuse(err, realm.path, "was made by another version of userbpf; remove it");
+	if (err == -ENOMEM)
+		region_no_room(realm.path, STATE_BYTES);
 	sys_close(dir);
 failed:
 	if (err != -EMFILE && err != -ENFILE && err != -ENOMEM)

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/atomic.h"
+#include "base/log.h"
 #include "base/syscall.h"
 
 #define STAMP_MAGIC 0x6e6f696765725542ull /* "BUregion" */
@@ -72,6 +73,19 @@ static u64 memory_available(void)
 		line = strstr(text, "MemAvailable:");
 	}
 	return line ? strtoull(line + strlen("MemAvailable:"), NULL, 10) * 1024 : ~0ull;
+}
+
+cold int region_no_room(const char *where, u64 bytes)
+{
+	static int told; /* once: who has no room tries again */
+
+	if (!load_relaxed(&told))
+		log_line(LOG_REFUSED,
+			 "no room for %llu bytes in %s (errno %d): free memory, enlarge its file "
+			 "system (mount -o remount,size=...) or set USERBPF_DIR to a larger one",
+			 (unsigned long long)bytes, where, ENOMEM);
+	store_relaxed(&told, 1);
+	return -ENOMEM;
 }
 
 static int allocate(int fd, u64 offset, u64 len)
@@ -212,7 +226,7 @@ static int touch_pages(u8 *first, const u8 *end)
 	return 0;
 }
 
-int region_populate(const struct region *region, u64 offset, u64 len)
+static int populate(const struct region *region, u64 offset, u64 len)
 {
 	u8 *first = region->base + offset / PAGE_BYTES * PAGE_BYTES;
 	u8 *end = region->base + ROUND_UP(offset + len, PAGE_BYTES);
@@ -228,6 +242,11 @@ int region_populate(const struct region *region, u64 offset, u64 len)
 	if (err == -EINVAL)
 		return touch_pages(first, end);
 	return err ? -ENOMEM : 0;
+}
+
+int region_populate(const struct region *region, u64 offset, u64 len)
+{
+	return populate(region, offset, len) ? region_no_room("a map that grows", len) : 0;
 }
 
 /* thread-self: a thread may have a descriptor table of its own. */

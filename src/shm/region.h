@@ -48,6 +48,8 @@ must_check int region_create(int dirfd, u32 kind, u64 data_size, u64 control_siz
  */
 must_check int region_attach(int fd, u32 kind, struct region *region);
 void region_detach(struct region *region);
+/* Says, under `userbpf run -v`, once in a process, what did not fit where. Always -ENOMEM. */
+int region_no_room(const char *where, u64 bytes);
 /* Makes [offset, offset+len) of a sparse region usable. 0 or -ENOMEM. Any thread, repeatable. */
 must_check int region_populate(const struct region *region, u64 offset, u64 len);
 

@@ -50,6 +50,18 @@ Try 'userbpf run --help' for more information." "$(err)"
 	is "realm: unknown action" 2 "$(status "$userbpf" realm destroy)"
 }
 
+# On a small file system, in a mount namespace of its own, where that is allowed.
+full_file_system() {
+	unshare -m true 2>/dev/null || return
+	mkdir "$scratch/small"
+	# shellcheck disable=SC2016 # for the inner shell
+	unshare -m sh -c 'mount -t tmpfs -o size=2m,mode=0700 small "$1" && shift && exec "$@"' \
+		sh "$scratch/small" "$userbpf" run -v --dir "$scratch/small" -- bpftool map create \
+		/sys/fs/bpf/m type array key 4 value 4096 entries 1000 name m >"$scratch/out" 2>"$scratch/err"
+	like "a full file system: which, how much, and what to do" \
+		"^userbpf: no room for 41[0-9]+ bytes in $scratch/small/default .*USERBPF_DIR" "$(err)"
+}
+
 # core NAME PREFIX DIR: what must hold for every user; PREFIX is a command that changes the user.
 core() {
 	who=$1
@@ -206,6 +218,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	foreign=$scratch/foreign
 	mkdir -m 700 "$foreign"
 	chown 12345 "$foreign"
+	full_file_system
 	core "root" "" "$scratch/root"
 	core "nobody" "setpriv --reuid=65534 --regid=65534 --clear-groups" "$scratch/other/realms"
 else
