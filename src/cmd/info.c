@@ -145,8 +145,8 @@ static int put_arrays(const struct prog *prog, const struct jit_code *code,
 	err = put_array(info->xlated_prog_insns, &info->xlated_prog_len, at + h->insns_at,
 			h->insn_cnt * (u32)sizeof(struct bpf_insn), 1);
 	if (!err)
-		err = put_array(info->map_ids, &info->nr_map_ids, at + h->map_ids_at, prog_map_count(prog),
-				sizeof(u32));
+		err = put_array(info->map_ids, &info->nr_map_ids, at + h->map_ids_at,
+				prog_map_count(prog), sizeof(u32));
 	if (!err)
 		err = put_array(info->func_info, &info->nr_func_info, at + h->func_info_at,
 				h->nr_func_info, sizeof(struct bpf_func_info));

@@ -185,7 +185,7 @@ static inline void node_choose(struct lru *lru, u32 group, u32 target, u32 index
 
 	node_unlink(lru, group, index);
 	store_release(&node_at(lru, index)->where, place_of(target, INCOMING));
-	/* Whoever still works on the last batch may read it: a victim is judged again under its lock. */
+	/* Who still works on the last batch may read it: a victim is judged again under its lock. */
 	store_relaxed(&lru->groups[target].in.entries[nr],
 		      (u64)generation << 32 | victim | index);
 }

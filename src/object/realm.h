@@ -21,7 +21,7 @@
 #include "shm/vcpu.h"
 
 #define REALM_BPFFS "/sys/fs/bpf"
-#define REALM_PRIVATE_PREFIX "private-" /* names of realms that go with the run they were made for */
+#define REALM_PRIVATE_PREFIX "private-" /* realms that go with the run they were made for */
 #define REALM_TRACE_BYTES (1u << 20) /* the trace file is rotated to trace.old beyond this */
 
 struct realm_state {

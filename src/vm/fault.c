@@ -34,7 +34,8 @@ static void describe_stack(const struct vm_state *state, u64 at, char *text, siz
 	u32 frame = (u32)(at / FRAME_STRIDE);
 
 	/* Just above a frame lies the unused half of the next one. */
-	if (frame && (at % FRAME_STRIDE < PROG_STACK_BYTES / 2 || frame == state->live_bytes / FRAME_STRIDE))
+	if (frame && (at % FRAME_STRIDE < PROG_STACK_BYTES / 2 ||
+		      frame == state->live_bytes / FRAME_STRIDE))
 		frame--;
 	snprintf(text, room, "fp%+lld of frame %u, whose stack is fp-512 to fp",
 		 (long long)at - (long long)(frame + 1) * FRAME_STRIDE, frame);
@@ -109,7 +110,8 @@ cold void vm_fault_access(struct vm_run *run, u64 address, u32 size, const char 
 
 	vm_describe(run, address, where, sizeof(where));
 	vm_faultf(run, "%s%s of %u bytes at %s",
-		  at < state->live_bytes && in_frame(at, size) ? "misaligned " : "", what, size, where);
+		  at < state->live_bytes && in_frame(at, size) ? "misaligned " : "", what, size,
+		  where);
 }
 
 #define LINE_OF(col) ((col) >> 10) /* of bpf_line_info.line_col */

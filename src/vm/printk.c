@@ -219,7 +219,8 @@ static void put_ip(struct out *out, const struct spec *spec, u64 address)
 	if (user_read(ip, address, spec->v6 ? 16 : 4))
 		memset(ip, 0, sizeof(ip));
 	for (u32 i = 0; i < (spec->v6 ? 16u : 4u); i += step) {
-		int len = spec->v6 ? snprintf(text, sizeof(text), "%s%02x%02x", between, ip[i], ip[i + 1])
+		int len = spec->v6 ? snprintf(text, sizeof(text), "%s%02x%02x", between, ip[i],
+					      ip[i + 1])
 				   : snprintf(text, sizeof(text), part4, between, ip[i]);
 
 		put(out, text, (size_t)len);
@@ -345,7 +346,8 @@ size_t printk_trace_line(char *out, size_t size, const char *comm, u32 tid, u32 
 }
 
 /* Formats one line of the trace. Returns its length or an errno, as the helpers do. */
-static u64 trace_print(struct vm_run *run, const char *fmt, u32 fmt_size, const u64 *args, u32 nr_args)
+static u64 trace_print(struct vm_run *run, const char *fmt, u32 fmt_size, const u64 *args,
+		       u32 nr_args)
 {
 	char text[TEXT_MAX], line[TEXT_MAX + 128], comm[16] = "";
 	struct timespec now = {0};

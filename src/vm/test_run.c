@@ -244,7 +244,8 @@ static u32 ctx_bytes_needed(const struct prog *prog)
 			need = MAX(need, (u32)MAX(insn->off, 0) + bytes[BPF_SIZE(insn->code) >> 3]);
 		if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && holds >> insn->src_reg & 1)
 			holds |= 1u << insn->dst_reg;
-		else if (class == BPF_ALU64 || class == BPF_ALU || class == BPF_LDX || class == BPF_LD)
+		else if (class == BPF_ALU64 || class == BPF_ALU || class == BPF_LDX ||
+			 class == BPF_LD)
 			holds &= ~(1u << insn->dst_reg);
 		else if (insn->code == (BPF_JMP | BPF_CALL))
 			holds &= ~0x3fu;
