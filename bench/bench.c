@@ -106,7 +106,8 @@ static const struct argp argp = {
 	.doc = "Measures userbpf side by side with the kernel and with hash tables of other libraries."
 	       "\vNanoseconds per operation, medians. The ratio is that of userbpf to the kernel (of "
 	       "the handle to the fastest other library), round by round; below 1 userbpf is faster. "
-	       "The spread is the distance of the quartiles of that ratio, in percent of it.",
+	       "The spread is the distance of the quartiles of that ratio, in percent of it; a row "
+	       "with more than 50 % is noisy: measure it on a machine with nothing else to do.",
 };
 
 /* Rows */

@@ -17,6 +17,7 @@
 
 #define NAME_WIDTH 33
 #define NO_REFERENCE 1e18
+#define NOISY_SPREAD 0.5 /* as in bench/report */
 
 /* Statistics */
 
@@ -83,9 +84,14 @@ void summarize(const struct bench_kind *kind, const struct result *result, struc
 			  summary->ratio;
 }
 
-bool goal_is_reached(const struct bench *bench, const struct summary *summary)
+/* What to say of a row; its ratio means nothing where the rounds disagree. */
+static const char *verdict(const struct bench *bench, const struct summary *summary)
 {
-	return summary->ratio <= bench->goal;
+	if (summary->spread > NOISY_SPREAD)
+		return "noisy";
+	if (!bench->goal)
+		return "";
+	return summary->ratio <= bench->goal ? "reached" : "missed";
 }
 
 /* The table */
@@ -142,10 +148,11 @@ void print_row(const struct bench *bench, const struct bench_kind *kind,
 	}
 	if (summary.ratio)
 		printf("%8.2f%7.0f%%", summary.ratio, summary.spread * 100);
-	if (summary.ratio && bench->goal)
-		printf("%8.2f %s", bench->goal,
-		       goal_is_reached(bench, &summary) ? "reached" : "missed");
-	printf("\n");
+	if (bench->goal)
+		printf("%8.2f", bench->goal);
+	else
+		printf("%8s", "");
+	printf(" %s\n", summary.ratio ? verdict(bench, &summary) : "");
 	fflush(stdout);
 }
 

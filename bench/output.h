@@ -21,7 +21,6 @@ struct summary {
 };
 
 void summarize(const struct bench_kind *kind, const struct result *result, struct summary *summary);
-bool goal_is_reached(const struct bench *bench, const struct summary *summary);
 
 void print_title(const struct bench_kind *kind);
 void print_row(const struct bench *bench, const struct bench_kind *kind,
