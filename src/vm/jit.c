@@ -45,6 +45,7 @@ struct translation {
 	struct jit jit; /* first */
 	const struct jit_backend *out;
 	struct loops loops;
+	u32 *detour_at; /* as jit.fault_at: where a jump pays that is seldom taken */
 	u32 known;        /* bit per register whose value is a constant here */
 	u64 values[MAX_BPF_REG];
 	bool changed;     /* places, in this pass */
@@ -222,9 +223,18 @@ static bool call_local(struct translation *t, const struct bpf_insn *insn)
 
 /* Instructions */
 
+static void jump_if(struct translation *t, const struct bpf_insn *insn, u32 place)
+{
+	if (insn->code == (BPF_JMP | UAPI_JCOND))
+		t->out->may_goto(&t->jit, place);
+	else
+		t->out->jump_if(&t->jit, insn, place);
+}
+
 /*
- * A jump, if it stays in the subprogram; backwards it pays for the way, when it is taken. insn has
- * a condition, or is a may_goto, or neither.
+ * A jump, if it stays in the subprogram; backwards it pays for the way, when it is taken: first and
+ * gets it back, if it is the one that closes its loop, else on a detour. insn has a condition, or
+ * is a may_goto, or neither.
  */
 static bool jump(struct translation *t, const struct bpf_insn *insn)
 {
@@ -234,19 +244,28 @@ static bool jump(struct translation *t, const struct bpf_insn *insn)
 
 	if (to < jit->prog->subprogs[jit->sub] || to >= sub_end(jit->prog, jit->sub))
 		return false;
-	if (charge)
-		t->out->charge(jit, charge);
-	if (insn_is_ja(insn)) {
-		t->out->jump(jit, (u32)to);
+	if (charge && !insn_is_ja(insn) && t->loops.latches[to] != jit->pc) {
+		t->detour_at[jit->pc] = t->detour_at[jit->pc] ?: JIT_UNKNOWN;
+		jump_if(t, insn, t->detour_at[jit->pc]);
 		return true;
 	}
-	if (insn->code == (BPF_JMP | UAPI_JCOND))
-		t->out->may_goto(jit, (u32)to);
-	else
-		t->out->jump_if(jit, insn, (u32)to);
 	if (charge)
+		t->out->charge(jit, charge);
+	if (!insn_is_ja(insn))
+		jump_if(t, insn, jit->insn_at[to]);
+	else if (to != jit->pc + 1)
+		t->out->jump(jit, jit->insn_at[to]);
+	if (charge && !insn_is_ja(insn))
 		t->out->refund(jit, charge);
 	return true;
+}
+
+static void detour(struct translation *t)
+{
+	const s64 to = insn_jump_target(&t->jit.prog->code[t->jit.pc], t->jit.pc);
+
+	t->out->charge(&t->jit, t->loops.charges[t->jit.pc]);
+	t->out->jump(&t->jit, t->jit.insn_at[to]);
 }
 
 static bool packet_load(struct translation *t, const struct bpf_insn *insn)
@@ -385,6 +404,11 @@ static void translate_sub(struct translation *t, u32 sub)
 			jit->pc++; /* the second half */
 	}
 	for (jit->pc = prog->subprogs[sub]; jit->pc < end; jit->pc++)
+		if (t->detour_at[jit->pc]) {
+			place(t, &t->detour_at[jit->pc]);
+			detour(t);
+		}
+	for (jit->pc = prog->subprogs[sub]; jit->pc < end; jit->pc++)
 		if (jit->fault_at[jit->pc]) {
 			place(t, &jit->fault_at[jit->pc]);
 			t->out->fault(jit);
@@ -440,16 +464,16 @@ static int write_code(struct translation *t, struct jit_code *code)
 static int translate_program(struct translation *t, struct jit_code *code)
 {
 	const struct prog *prog = t->jit.prog;
-	u32 *places = memory_alloc(prog->insn_cnt * 2 * sizeof(u32));
+	u32 *places = memory_zalloc(prog->insn_cnt, 3 * sizeof(u32));
 	int err = places ? loops_find(&t->loops, prog) : -ENOMEM;
 
 	if (!err) {
 		t->jit.insn_at = places;
 		t->jit.fault_at = places + prog->insn_cnt;
+		t->detour_at = places + 2 * (size_t)prog->insn_cnt;
 		t->jit.stop_at = JIT_UNKNOWN;
 		t->changed = true;
 		memset(t->jit.insn_at, 0xff, prog->insn_cnt * sizeof(u32)); /* JIT_UNKNOWN */
-		memset(t->jit.fault_at, 0, prog->insn_cnt * sizeof(u32));
 		memset(t->jit.sub_at, 0xff, sizeof(t->jit.sub_at));
 		measure(t);
 		err = write_code(t, code);

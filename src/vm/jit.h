@@ -46,7 +46,7 @@ struct jit_call {
 
 /*
  * One per machine. Each function appends code for what its name says; operands are those of insn.
- * Where a jump goes is an instruction index. charge takes instructions off the budget, before a jump
+ * Where a jump goes is a place. charge takes instructions off the budget, before a jump
  * backwards; refund puts them back where it was not taken.
  */
 struct jit_backend {
@@ -61,9 +61,9 @@ struct jit_backend {
 	void (*imm64)(struct jit *jit, u8 dst, u64 value);
 	void (*charge)(struct jit *jit, u32 insns);
 	void (*refund)(struct jit *jit, u32 insns);
-	void (*jump_if)(struct jit *jit, const struct bpf_insn *insn, u32 target);
-	void (*jump)(struct jit *jit, u32 target);
-	void (*may_goto)(struct jit *jit, u32 target);
+	void (*jump_if)(struct jit *jit, const struct bpf_insn *insn, u32 place);
+	void (*jump)(struct jit *jit, u32 place);
+	void (*may_goto)(struct jit *jit, u32 place);
 	void (*call)(struct jit *jit, const struct jit_call *call);
 	void (*call_local)(struct jit *jit, u32 sub);
 	/* bpf_loop(R1 times, sub, R3, 0). */

@@ -538,7 +538,7 @@ static void x86_refund(struct jit *jit, u32 insns)
 	op_imm(jit, true, 0, BUDGET, (s32)insns);
 }
 
-static void x86_jump_if(struct jit *jit, const struct bpf_insn *insn, u32 target)
+static void x86_jump_if(struct jit *jit, const struct bpf_insn *insn, u32 place)
 {
 	static const u8 conditions[16] = {
 		[BPF_JEQ >> 4] = CC_E,   [BPF_JGT >> 4] = CC_A,   [BPF_JGE >> 4] = CC_AE,
@@ -559,23 +559,22 @@ static void x86_jump_if(struct jit *jit, const struct bpf_insn *insn, u32 target
 	} else {
 		op_imm(jit, wide, 7, dst, insn->imm);
 	}
-	jump_place(jit, conditions[BPF_OP(insn->code) >> 4], jit->insn_at[target]);
+	jump_place(jit, conditions[BPF_OP(insn->code) >> 4], place);
 }
 
-static void x86_jump(struct jit *jit, u32 target)
+static void x86_jump(struct jit *jit, u32 place)
 {
-	if (target != jit->pc + 1)
-		jump_place(jit, -1, jit->insn_at[target]);
+	jump_place(jit, -1, place);
 }
 
 /* The passes left are on top of the native stack. */
-static void x86_may_goto(struct jit *jit, u32 target)
+static void x86_may_goto(struct jit *jit, u32 place)
 {
 	rex(jit, false, 0, RSP, false);
 	PUT1(0x83); /* cmp dword [rsp], 0 */
 	modrm_mem(jit, 7, RSP, 0);
 	PUT1(0);
-	jump_place(jit, CC_E, jit->insn_at[target]);
+	jump_place(jit, CC_E, place);
 	op_mem(jit, false, 0xff, 1, RSP, 0); /* dec */
 }
 

@@ -179,9 +179,10 @@ static void count_jumps(struct loops *loops, const struct prog *prog)
 	for (u32 pc = 0; pc < prog->insn_cnt; pc++) {
 		s64 to = insn_jump_target(&prog->code[pc], pc);
 
-		if (insn_is_jump(&prog->code[pc]) && to >= 0 && to < prog->insn_cnt &&
-		    loops->jumps_to[to] < UINT16_MAX)
-			loops->jumps_to[to]++;
+		if (!insn_is_jump(&prog->code[pc]) || to < 0 || to >= prog->insn_cnt)
+			continue;
+		loops->latches[to] = pc;
+		loops->jumps_to[to] += loops->jumps_to[to] < UINT16_MAX;
 	}
 }
 
@@ -190,8 +191,9 @@ int loops_find(struct loops *loops, const struct prog *prog)
 	u64 *free_before = memory_zalloc(prog->insn_cnt + 1, sizeof(u64));
 
 	*loops = (struct loops){.jumps_to = memory_zalloc(prog->insn_cnt, sizeof(u16)),
+				.latches = memory_zalloc(prog->insn_cnt, sizeof(u32)),
 				.charges = memory_zalloc(prog->insn_cnt, sizeof(u32))};
-	if (!free_before || !loops->jumps_to || !loops->charges) {
+	if (!free_before || !loops->jumps_to || !loops->latches || !loops->charges) {
 		memory_free(free_before);
 		loops_free(loops);
 		return -ENOMEM;
@@ -205,5 +207,6 @@ int loops_find(struct loops *loops, const struct prog *prog)
 void loops_free(struct loops *loops)
 {
 	memory_free(loops->jumps_to);
+	memory_free(loops->latches);
 	memory_free(loops->charges);
 }

@@ -11,6 +11,7 @@
 
 struct loops {
 	u16 *jumps_to; /* per instruction: jumps that go there, at most UINT16_MAX */
+	u32 *latches;  /* per instruction: the last jump that goes there */
 	u32 *charges;  /* per jump backwards: instructions that each turn costs; 0: see entries */
 	/* What entering a subprogram costs: its instructions, those of loops that end by themselves
 	 * soon as often as they can turn. */
