@@ -38,185 +38,23 @@
  * journal out again, and knows nothing of one that is not: nodes that were filled for it are
  * free ones still.
  *
- * Walks visit longer prefixes before the shorter ones that contain them, 0 before 1. Marks say
- * in which parts of the index there may be something; a walk that finds nothing takes the mark
- * away.
+ * Walks are in lpm_walk.c, the check of all this in lpm_valid.c.
  */
+#include "maps/lpm_trie.h"
+
 #include <errno.h>
 #include <linux/bpf.h>
 
-#include <endian.h>
-
-#include "base/atomic.h"
-#include "base/hash.h"
-#include "base/lock.h"
 #include "base/memory.h"
-#include "maps/map.h"
 #include "maps/value.h"
 
-#define MAX_DATA 256
-#define MAX_WORDS (MAX_DATA / 8)
 #define MAX_INDEX_BITS 18
 #define HINT_BITS 32
 #define LONG_WAY 3 /* nodes */
 #define CHUNK_BYTES (64u << 10)
 #define POOL_BYTES (1ull << 40) /* of addresses; more memory than there is */
-#define MAX_NODES 0xfffffffeu
 #define GENERATIONS 0x7fffffffu
 #define TRIES (1u << 14) /* each fails only against a change by another thread */
-
-enum { ELEMENT, BRANCH, POOLS };
-
-struct node {
-	u32 generation;
-	u32 len;  /* of the prefix, in bits */
-	u32 next; /* of a free node: 1 + the next one */
-	u32 unused;
-	u64 child[2];
-	u64 data[]; /* as big-endian numbers, padded with zeros; then the value */
-};
-
-struct pool_state {
-	u32 free; /* 1 + the first free node that was used before; 0: none */
-	u32 used; /* nodes from here on never were */
-	u32 populated;
-};
-
-/* What a change makes of a pool; retired: the link of the node that it takes out, if any. */
-struct pool_change {
-	u64 retired;
-	u32 next;
-	u32 free;
-	u32 used;
-};
-
-struct change {
-	u64 slot; /* bytes from the control data */
-	u64 link;
-	u32 count;
-	struct pool_change pools[POOLS];
-};
-
-/* Everything but lock and lengths is read and changed by the lock's owner only. */
-struct trie_control {
-	struct lock lock;
-	u32 pending; /* the journal is valid */
-	u32 count;   /* elements in the trie */
-	u32 lengths; /* bit n: there may be prefixes of n bits, fewer than the index has */
-	struct pool_state pools[POOLS];
-	struct change journal;
-} cacheline_aligned;
-
-/* Process-local. */
-struct pool {
-	u8 *nodes;
-	u64 stride;
-	u32 count;
-};
-
-struct trie {
-	struct trie_control *control;
-	u64 *index;
-	u64 *marks;
-	u64 *hints; /* of keys that have more bits than HINT_BITS */
-	u32 bits; /* of the index */
-	u32 data_size;
-	u32 words;
-	u32 value_offset;
-	struct pool pools[POOLS];
-	struct map *map;
-};
-
-/* A key. */
-struct prefix {
-	u32 len;
-	u64 words[MAX_WORDS];
-};
-
-static inline struct trie *trie_of(const struct map *map)
-{
-	return map->local;
-}
-
-static inline u32 max_len(const struct trie *trie)
-{
-	return trie->data_size * 8;
-}
-
-/* The rest of words is left as it is. */
-INLINE void prefix_read(struct prefix *prefix, const void *key, u32 data_size)
-{
-	const u8 *data = (const u8 *)key + sizeof(prefix->len);
-	u32 at;
-
-	memcpy(&prefix->len, key, sizeof(prefix->len));
-	for (at = 0; at + 8 <= data_size; at += 8)
-		prefix->words[at / 8] = be64toh(hash_load(data + at, 8));
-	if (at < data_size)
-		prefix->words[at / 8] = be64toh(hash_load(data + at, data_size - at));
-}
-
-static inline u32 prefix_bit(const u64 *words, u32 nr)
-{
-	return words[nr / 64] >> (63 - nr % 64) & 1;
-}
-
-/* Links */
-
-static inline u32 link_generation(u64 link)
-{
-	return (u32)(link >> 33);
-}
-
-static inline u32 link_pool(u64 link)
-{
-	return (u32)(link >> 32) & 1;
-}
-
-static inline struct node *node_at(const struct pool *pool, u32 nr)
-{
-	return (struct node *)(void *)(pool->nodes + nr * pool->stride);
-}
-
-/* NULL only in a file that was tampered with. */
-static inline struct node *node_of(const struct trie *trie, u64 link)
-{
-	const struct pool *pool = &trie->pools[link_pool(link)];
-	const u32 nr = (u32)link - 1;
-
-	return likely(nr < pool->count) ? node_at(pool, nr) : NULL;
-}
-
-static inline void *node_value(const struct trie *trie, const struct node *node)
-{
-	return (u8 *)node + trie->value_offset;
-}
-
-/* How many of the first bits, at most limit, are the same. */
-INLINE u32 matching(const struct node *node, const struct prefix *key, u32 limit)
-{
-	u64 difference;
-
-	for (u32 at = 0; at < limit; at += 64) {
-		difference = load_relaxed(&node->data[at / 64]) ^ key->words[at / 64];
-		if (difference)
-			return MIN(at + (u32)__builtin_clzll(difference), limit);
-	}
-	return limit;
-}
-
-static inline u32 first_bits(const struct trie *trie, const struct prefix *key)
-{
-	return (u32)(key->words[0] >> (64 - trie->bits));
-}
-
-/* The slot below which a prefix belongs. */
-static inline u32 slot_number(const struct trie *trie, const struct prefix *key)
-{
-	const u32 len = MIN(key->len, trie->bits);
-
-	return 1u << len | first_bits(trie, key) >> (trie->bits - len);
-}
 
 /* Looking */
 
@@ -427,7 +265,7 @@ static cold void repair(const struct trie *trie)
 	store_release(&trie->control->pending, 0);
 }
 
-static int trie_lock(const struct trie *trie)
+int trie_lock(const struct trie *trie)
 {
 	int err = lock_acquire(&trie->control->lock);
 
@@ -436,11 +274,6 @@ static int trie_lock(const struct trie *trie)
 		err = 0;
 	}
 	return err;
-}
-
-static inline void trie_unlock(const struct trie *trie)
-{
-	lock_release(&trie->control->lock);
 }
 
 /* Changes, under the lock */
@@ -724,136 +557,6 @@ static int trie_delete(struct map *map, const void *bytes)
 	return err;
 }
 
-/* Walks, under the lock */
-
-static bool is_marked(const struct trie *trie, u32 nr)
-{
-	return trie->marks[nr / 64] >> nr % 64 & 1;
-}
-
-/* The first slot with a mark, of nr and those below it; nr itself comes last. */
-static u32 first_slot(const struct trie *trie, u32 nr)
-{
-	while (!(nr >> trie->bits) && (is_marked(trie, 2 * nr) || is_marked(trie, 2 * nr + 1)))
-		nr = 2 * nr + !is_marked(trie, 2 * nr);
-	return nr;
-}
-
-static u32 next_slot(const struct trie *trie, u32 nr)
-{
-	return nr > 1 && !(nr & 1) && is_marked(trie, nr + 1) ? first_slot(trie, nr + 1) : nr >> 1;
-}
-
-/* Nothing in the slot: nor is there below it, or first_slot() would have gone there. */
-static void unmark(const struct trie *trie, u32 nr)
-{
-	if (nr >> trie->bits || !(is_marked(trie, 2 * nr) || is_marked(trie, 2 * nr + 1)))
-		trie->marks[nr / 64] &= ~(1ull << nr % 64);
-}
-
-/* The first element that hangs on a link. */
-static struct node *first_below(const struct trie *trie, u64 link)
-{
-	struct node *node = NULL;
-	u32 floor = 0;
-
-	while (link && (node = node_of(trie, link)) && node->len >= floor) {
-		floor = node->len + 1;
-		link = node->child[0] ?: node->child[1];
-	}
-	return node;
-}
-
-/* From slot nr on. NULL: the end. */
-static struct node *first_from(const struct trie *trie, u32 nr)
-{
-	for (; nr; nr = next_slot(trie, nr)) {
-		const u64 link = load_relaxed(&trie->index[nr]);
-
-		if (link)
-			return first_below(trie, link);
-		unmark(trie, nr);
-	}
-	return NULL;
-}
-
-/* What follows key, which must be there, below its slot. False: it is not there. */
-static bool next_below(const struct trie *trie, const struct prefix *key, struct node **next)
-{
-	u64 link = load_relaxed(&trie->index[slot_number(trie, key)]), first = 0;
-	u32 floor = 0;
-
-	*next = NULL;
-	while (link) {
-		struct node *node = node_of(trie, link);
-		u32 side;
-
-		if (!node || node->len < floor || node->len > key->len ||
-		    matching(node, key, node->len) < node->len)
-			return false;
-		if (node->len == key->len) {
-			if (first)
-				*next = first_below(trie, first);
-			return link_pool(link) == ELEMENT;
-		}
-		side = prefix_bit(key->words, node->len);
-		if (!side && node->child[1]) {
-			first = node->child[1];
-		} else if (link_pool(link) == ELEMENT) {
-			first = 0;
-			*next = node;
-		}
-		floor = node->len + 1;
-		link = node->child[side];
-	}
-	return false;
-}
-
-static int next_locked(const struct trie *trie, const struct prefix *key, struct prefix *found)
-{
-	struct node *node;
-
-	if (!key || key->len > max_len(trie) || !next_below(trie, key, &node))
-		node = first_from(trie, first_slot(trie, 1));
-	else if (!node)
-		node = first_from(trie, next_slot(trie, slot_number(trie, key)));
-	if (!node)
-		return -ENOENT;
-	found->len = node->len;
-	memcpy(found->words, node->data, trie->words * sizeof(u64));
-	return 0;
-}
-
-static void prefix_write(const struct prefix *prefix, void *key, u32 data_size)
-{
-	u8 *data = (u8 *)key + sizeof(prefix->len);
-	u64 word;
-
-	memcpy(key, &prefix->len, sizeof(prefix->len));
-	for (u32 at = 0; at < data_size; at += 8) {
-		word = htobe64(prefix->words[at / 8]);
-		memcpy(data + at, &word, MIN(data_size - at, 8u));
-	}
-}
-
-static int trie_get_next_key(struct map *map, const void *bytes, void *next_key)
-{
-	const struct trie *trie = trie_of(map);
-	struct prefix key, found;
-	int err;
-
-	if (bytes)
-		prefix_read(&key, bytes, trie->data_size);
-	err = trie_lock(trie);
-	if (err)
-		return err;
-	err = next_locked(trie, bytes ? &key : NULL, &found);
-	trie_unlock(trie);
-	if (!err)
-		prefix_write(&found, next_key, trie->data_size);
-	return err;
-}
-
 static void *trie_value_at(struct map *map, const void *address)
 {
 	const struct trie *trie = trie_of(map);
@@ -971,92 +674,6 @@ static cold void trie_detach(struct map *map)
 {
 	memory_free(map->local);
 	map->local = NULL;
-}
-
-/* Checking */
-
-struct census {
-	u32 nodes[POOLS];
-};
-
-/* All that hangs on a link: prefixes of at least floor bits, each beginning with the one above. */
-static cold bool subtrie_is_valid(const struct trie *trie, u64 link, u32 floor,
-				  struct census *census)
-{
-	const struct node *node = node_of(trie, link), *below;
-
-	if (!node || node->generation != link_generation(link) || node->len < floor ||
-	    node->len > max_len(trie) || census->nodes[link_pool(link)]++ > MAX_NODES - 1)
-		return false;
-	if (link_pool(link) == BRANCH && !(node->child[0] && node->child[1]))
-		return false;
-	for (u32 side = 0; side < 2; side++) {
-		struct prefix key = {.len = node->len};
-
-		if (!node->child[side])
-			continue;
-		memcpy(key.words, node->data, trie->words * sizeof(u64));
-		below = node_of(trie, node->child[side]);
-		if (!below || below->len <= node->len ||
-		    matching(below, &key, node->len) < node->len ||
-		    prefix_bit(below->data, node->len) != side ||
-		    !subtrie_is_valid(trie, node->child[side], node->len + 1, census))
-			return false;
-	}
-	return true;
-}
-
-static cold bool slot_is_valid(const struct trie *trie, u32 nr, struct census *census)
-{
-	const u64 link = trie->index[nr];
-	const u32 len = 31 - (u32)__builtin_clz(nr);
-	const struct node *node = link ? node_of(trie, link) : NULL;
-
-	if (!link)
-		return true;
-	if (!node || node->data[0] >> (64 - trie->bits) >> (trie->bits - len) != (nr ^ 1u << len) ||
-	    !subtrie_is_valid(trie, link, len, census))
-		return false;
-	for (u32 above = nr; above; above >>= 1)
-		if (!is_marked(trie, above))
-			return false;
-	return len == trie->bits || (node->len == len && link_pool(link) == ELEMENT &&
-				     !node->child[0] && !node->child[1] &&
-				     trie->control->lengths >> len & 1);
-}
-
-/* Every node that was used is in the trie or in the list of free ones. */
-static cold bool pool_is_valid(const struct trie *trie, u32 kind, u32 in_trie)
-{
-	const struct pool_state *state = &trie->control->pools[kind];
-	u32 free = 0;
-
-	if (state->used > state->populated || state->populated > trie->pools[kind].count)
-		return false;
-	for (u32 next = state->free; next && free <= state->used; free++) {
-		if (next > state->used)
-			return false;
-		next = node_at(&trie->pools[kind], next - 1)->next;
-	}
-	return in_trie + free == state->used;
-}
-
-static cold bool trie_is_valid(struct map *map)
-{
-	const struct trie *trie = trie_of(map);
-	struct census census = {0};
-
-	if (trie_lock(trie))
-		return false;
-	trie_unlock(trie);
-	for (u32 nr = 1; nr < 2u << trie->bits; nr++)
-		if (!slot_is_valid(trie, nr, &census))
-			return false;
-	return census.nodes[ELEMENT] == trie->control->count &&
-	       census.nodes[ELEMENT] <= map->max_entries &&
-	       census.nodes[BRANCH] <= MAX(census.nodes[ELEMENT], 1u) - 1 &&
-	       pool_is_valid(trie, ELEMENT, census.nodes[ELEMENT]) &&
-	       pool_is_valid(trie, BRANCH, census.nodes[BRANCH]);
 }
 
 const struct map_ops lpm_trie_map_ops = {
