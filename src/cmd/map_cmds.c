@@ -33,27 +33,27 @@ int map_ref_at(struct map_ref *ref, int fd, s64 position, enum object_access nee
 	return err;
 }
 
-/* NULL, with the reason in *error, unless fd is a map. The caller puts it. */
-static struct map *map_behind(int fd, int *error)
+/* NULL, with the reason in *error, unless fd is such an object. The caller puts it. */
+static struct object *object_behind(int fd, enum object_kind kind, int *error)
 {
 	struct object *object;
 
-	*error = object_from_fd(fd, OBJECT_MAP, &object, NULL);
-	return *error ? NULL : map_of(object);
+	*error = object_from_fd(fd, kind, &object, NULL);
+	return *error ? NULL : object;
 }
 
 int map_ref_update(struct map *map, const void *key, const void *value, u64 flags)
 {
-	struct map *inner;
+	struct object *object;
 	int fd, err;
 
-	if (!(map->ops->traits & MAP_OF_MAPS))
+	if (!map->ops->value_kind)
 		return map_update_user(map, key, value, flags);
 	memcpy(&fd, value, sizeof(fd));
-	inner = map_behind(fd, &err);
-	err = map_update_inner(map, key, inner, err, flags);
-	if (inner)
-		object_put(&inner->object);
+	object = object_behind(fd, map->ops->value_kind, &err);
+	err = map_update_object(map, key, object, err, flags);
+	if (object)
+		object_put(object);
 	return err;
 }
 
@@ -263,9 +263,12 @@ static int read_btf(struct map_spec *spec, const union bpf_attr *attr)
 static void read_template(struct map_spec *spec, const union bpf_attr *attr)
 {
 	const struct map_ops *ops = map_ops_of(spec->type);
+	struct object *object;
 
-	if (ops && ops->traits & MAP_OF_MAPS)
-		spec->inner = map_behind((int)attr->inner_map_fd, &spec->inner_error);
+	if (!ops || !map_ops_of_maps(ops))
+		return;
+	object = object_behind((int)attr->inner_map_fd, OBJECT_MAP, &spec->inner_error);
+	spec->inner = object ? map_of(object) : NULL;
 }
 
 /* Attribute fields that only other features give a meaning to. */

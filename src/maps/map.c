@@ -102,10 +102,10 @@ int map_update_user(struct map *map, const void *key, const void *value, u64 fla
 	return map->ops->update_user(map, key, value, flags);
 }
 
-int map_update_inner(struct map *map, const void *key, struct map *inner, int inner_error,
-		     u64 flags)
+int map_update_object(struct map *map, const void *key, struct object *object, int error,
+		      u64 flags)
 {
-	return map->ops->update_inner(map, key, inner, inner_error, flags);
+	return map->ops->update_object(map, key, object, error, flags);
 }
 
 int map_delete(struct map *map, const void *key)
@@ -376,11 +376,11 @@ static cold int check_btf(struct map_spec *spec, const struct map_ops *ops)
 /* Exactly two levels: an outer map is no template. */
 static cold int check_template(const struct map_spec *spec, const struct map_ops *ops)
 {
-	if (!(ops->traits & MAP_OF_MAPS))
+	if (!map_ops_of_maps(ops))
 		return 0;
 	if (!spec->inner)
 		return spec->inner_error;
-	return spec->inner->ops->traits & MAP_OF_MAPS ? -EINVAL : 0;
+	return map_ops_of_maps(spec->inner->ops) ? -EINVAL : 0;
 }
 
 /* The kernel's order: what is wrong first decides the errno. */

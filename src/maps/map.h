@@ -95,7 +95,7 @@ struct map_spec {
 	u32 btf_key_type_id;
 	u32 btf_value_type_id;
 	struct btf_fields fields; /* found by map_create() */
-	struct map *inner; /* MAP_OF_MAPS: the template; NULL: inner_error says why there is none */
+	struct map *inner; /* of maps: the template; NULL: inner_error says why there is none */
 	int inner_error;
 };
 
@@ -128,7 +128,6 @@ enum map_traits {
 	MAP_BATCH_UPDATE = 1 << 8,
 	MAP_BATCH_DELETE = 1 << 9,
 	MAP_OFFLOAD = 1 << 10,      /* map_ifindex: EOPNOTSUPP for a device, not EINVAL */
-	MAP_OF_MAPS = 1 << 11,      /* values are maps: see inner_id and update_inner */
 	MAP_INNER_ENTRIES = 1 << 12, /* as an inner map it needs the max_entries of the template */
 	MAP_EXTRA = 1 << 13,        /* map_extra has a meaning; other types want 0 */
 	MAP_VALUE_INPUT = 1 << 14,  /* LOOKUP and peek ask about the value that they are given */
@@ -167,6 +166,7 @@ enum map_helpers {
 struct map_ops {
 	const char *name;  /* "hash" */
 	u32 traits;
+	enum object_kind value_kind; /* values are such objects; 0: they are plain bytes */
 	u32 helpers;
 	u32 create_flags;  /* map_flags accepted at creation */
 	u32 fields;        /* enum map_fields */
@@ -195,8 +195,8 @@ struct map_ops {
 	int (*push)(struct map *map, const void *value, u64 flags);
 	int (*pop)(struct map *map, void *value);
 	int (*peek)(struct map *map, void *value);
-	/* In place of lookup, for MAP_OF_MAPS: the id of the inner map, or 0. */
-	u32 (*inner_id)(struct map *map, const void *key);
+	/* In place of lookup, where values are objects: the id of the object, or 0. */
+	u32 (*object_id)(struct map *map, const void *key);
 	/*
 	 * The start of the value that contains address, of value_size bytes; NULL if address is not
 	 * inside a value of this map. The checked interpreter's question.
@@ -211,9 +211,9 @@ struct map_ops {
 	/* The same under the value's spin lock, or -EBUSY. Types with MAP_F_LOCK. */
 	int (*copy_value_locked)(struct map *map, const void *key, void *value);
 	int (*update_user)(struct map *map, const void *key, const void *value, u64 flags);
-	/* In place of update_user, for MAP_OF_MAPS; inner NULL: inner_error is why there is none. */
-	int (*update_inner)(struct map *map, const void *key, struct map *inner, int inner_error,
-			    u64 flags);
+	/* In place of update_user, where values are objects; NULL: error is why there is none. */
+	int (*update_object)(struct map *map, const void *key, struct object *object, int error,
+			     u64 flags);
 	int (*lookup_and_delete)(struct map *map, const void *key, void *value);
 	int (*get_next_key)(struct map *map, const void *key, void *next_key); /* key NULL: first */
 	/*
@@ -260,6 +260,12 @@ must_check int map_create(struct map_spec *spec);
 /* May inner be an element of the outer map? */
 bool map_inner_matches(const struct map *outer, const struct map *inner);
 
+/* Are values maps? */
+static inline bool map_ops_of_maps(const struct map_ops *ops)
+{
+	return ops->value_kind == OBJECT_MAP;
+}
+
 static inline bool map_has_lock(const struct map *map)
 {
 	return map->lock_at >= 0;
@@ -284,9 +290,9 @@ int map_copy_value(struct map *map, const void *key, void *value);
 /* BPF_F_LOCK; the map has a spin lock. */
 int map_copy_value_locked(struct map *map, const void *key, void *value);
 int map_update_user(struct map *map, const void *key, const void *value, u64 flags);
-/* The value is a map, which the application named by a descriptor; see update_inner. */
-int map_update_inner(struct map *map, const void *key, struct map *inner, int inner_error,
-		     u64 flags);
+/* The value is an object, which the application named by a descriptor; see update_object. */
+int map_update_object(struct map *map, const void *key, struct object *object, int error,
+		      u64 flags);
 int map_delete(struct map *map, const void *key);
 int map_get_next_key(struct map *map, const void *key, void *next_key);
 /* Of count keys that follow one another, not many; see map_ops.prefetch. */

@@ -453,7 +453,7 @@ static int check_spin_lock(struct walk *w, const struct helper *helper)
 		return 0;
 	for (u32 i = 0; i < result->nr_maps; i++) {
 		map = result->maps[i];
-		if (map_has_lock(map) || map->ops->traits & MAP_OF_MAPS)
+		if (map_has_lock(map) || map_ops_of_maps(map->ops))
 			return 0;
 	}
 	verbose(w->v,

@@ -200,7 +200,7 @@ struct map *vm_lookup_inner(struct vm_run *run, struct map *outer, const void *k
 	struct map *inner;
 	int err;
 
-	while ((id = outer->ops->inner_id(outer, key)) && id != gone) {
+	while ((id = outer->ops->object_id(outer, key)) && id != gone) {
 		inner = held_by_id(&run->held, id);
 		if (likely(inner))
 			return inner;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * object_slots.h: what the types share whose elements are objects in an array of slots. A type
+ * names these functions in its map_ops and sets value_kind; it adds update_object, which says what
+ * may be an element, and get_next_key, which is array_get_next_key().
+ */
+#ifndef MAPS_OBJECT_SLOTS_H
+#define MAPS_OBJECT_SLOTS_H
+
+#include "base/atomic.h"
+#include "maps/array.h"
+#include "maps/object_elements.h"
+
+/* map->local. */
+struct object_slots {
+	struct object_elements elements; /* first */
+	u32 *ids;
+};
+
+/* The id in a slot; 0: it is empty, or there is none. Bounded, for programs too. */
+static inline u32 object_slots_id_at(const struct map *map, u32 index)
+{
+	const struct object_slots *slots = map->local;
+
+	return likely(index < map->max_entries) ? load_acquire(&slots->ids[index]) : 0;
+}
+
+u32 object_slots_id(struct map *map, const void *key);
+/*
+ * The beginning of update_object: only BPF_ANY, and an index that exists. Then the type looks at
+ * the object; then object_elements_put().
+ */
+must_check int object_slots_check_update(const struct map *map, const void *key, u64 flags);
+int object_slots_delete(struct map *map, const void *key);
+int object_slots_check(struct map_spec *spec);
+void object_slots_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout);
+int object_slots_attach(struct map *map);
+void object_slots_detach(struct map *map);
+
+#endif
