@@ -133,6 +133,11 @@ static inline long sys_write(int fd, const void *buf, size_t len)
 	return SYSCALL(SYS_write, fd, buf, len);
 }
 
+static inline long sys_pwrite(int fd, const void *buf, size_t len, s64 offset)
+{
+	return SYSCALL(SYS_pwrite64, fd, buf, len, offset);
+}
+
 static inline long sys_pread(int fd, void *buf, size_t len, s64 offset)
 {
 	return SYSCALL(SYS_pread64, fd, buf, len, offset);

@@ -87,14 +87,18 @@ const char *bpf_fd_name(int fd)
 static int map_fdinfo(const struct map *map, char *text, size_t size)
 {
 	const struct map_header *h = map->header;
-
-	return snprintf(text, size,
+	int at = snprintf(text, size,
 			"map_type:\t%u\nkey_size:\t%u\nvalue_size:\t%u\nmax_entries:\t%u\n"
 			"map_flags:\t0x%x\nmap_extra:\t0x%llx\nmemlock:\t%llu\nmap_id:\t%u\n"
 			"frozen:\t%u\n",
 			h->type, h->key_size, h->value_size, h->max_entries, h->flags,
 			(unsigned long long)h->extra, (unsigned long long)h->memlock,
 			map->object.id, h->frozen);
+
+	if (h->owner)
+		at += snprintf(text + at, size - (size_t)at, "owner_prog_type:\t%u\n",
+			       (u8)h->owner);
+	return at;
 }
 
 static int prog_fdinfo(const struct prog *prog, char *text, size_t size)

@@ -380,6 +380,8 @@ static cold int check_template(const struct map_spec *spec, const struct map_ops
 		return 0;
 	if (!spec->inner)
 		return spec->inner_error;
+	if (spec->inner->ops->traits & MAP_INNER_REFUSED)
+		return -ENOTSUPP;
 	return map_ops_of_maps(spec->inner->ops) ? -EINVAL : 0;
 }
 
@@ -433,6 +435,15 @@ static void template_init(struct map_template *template, const struct map *inner
 		.flags = inner->flags,
 		.fields = inner->fields,
 	};
+}
+
+bool map_claim(struct map *map, u64 owner)
+{
+	u64 found = 0;
+
+	if (!(map->ops->traits & MAP_OWNED))
+		return true;
+	return atomic_cas(&map->header->owner, &found, owner) || found == owner;
 }
 
 bool map_inner_matches(const struct map *outer, const struct map *inner)

@@ -17,7 +17,7 @@
 #include "object/object.h"
 
 /* Raised whenever what any type keeps in its file changes its meaning. */
-#define MAP_FILE_FORMAT 2
+#define MAP_FILE_FORMAT 3
 
 #define MAP_PERCPU_VALUE_MAX 32768u
 #define MAP_VALUE_MAX (4u << 20) /* the largest single allocation of the kernel */
@@ -49,6 +49,7 @@ struct map_header {
 	u32 btf_value_type_id;
 	u32 frozen;
 	u64 memlock; /* bytes shown in fdinfo */
+	u64 owner;   /* of all objects in the map, the type in the lowest byte; 0: there was none */
 	struct btf_fields fields;
 	struct map_template inner;
 } cacheline_aligned;
@@ -128,9 +129,11 @@ enum map_traits {
 	MAP_BATCH_UPDATE = 1 << 8,
 	MAP_BATCH_DELETE = 1 << 9,
 	MAP_OFFLOAD = 1 << 10,      /* map_ifindex: EOPNOTSUPP for a device, not EINVAL */
+	MAP_OWNED = 1 << 11,        /* see map_claim() */
 	MAP_INNER_ENTRIES = 1 << 12, /* as an inner map it needs the max_entries of the template */
 	MAP_EXTRA = 1 << 13,        /* map_extra has a meaning; other types want 0 */
 	MAP_VALUE_INPUT = 1 << 14,  /* LOOKUP and peek ask about the value that they are given */
+	MAP_INNER_REFUSED = 1 << 19, /* may not be an inner map */
 };
 
 /* Special fields that values may have (map_ops.fields). */
@@ -265,6 +268,12 @@ static inline bool map_ops_of_maps(const struct map_ops *ops)
 {
 	return ops->value_kind == OBJECT_MAP;
 }
+
+/*
+ * Some maps hold what belongs together only: the first owner is theirs for ever. False: the map is
+ * another's.
+ */
+bool map_claim(struct map *map, u64 owner);
 
 static inline bool map_has_lock(const struct map *map)
 {

@@ -4,7 +4,9 @@
  * Owns the slots; how they change is object_elements.c. The token of an element is its index. Must
  * not know what the objects are.
  *
- *     | journal, with room for a key | u32 ids[max_entries] |
+ *     | journal, with room for a key | struct object_slot slots[max_entries] |
+ *
+ * A map that is an OBJECT_OF_USERS is emptied by one number that is raised: see object_slot.
  */
 #include "maps/object_slots.h"
 
@@ -29,8 +31,12 @@ static bool slot_get(struct map *map, const void *key, struct object_element *el
 static int slot_put(struct map *map, const void *key, const struct object_element *element)
 {
 	const struct object_slots *slots = map->local;
+	const union {
+		struct object_slot slot;
+		u64 word;
+	} u = {.slot = {element->id, load_relaxed(slots->releases)}};
 
-	store_release(&slots->ids[array_index(key)], element->id);
+	store_release(&slots->slots[array_index(key)], u.word);
 	return 0;
 }
 
@@ -81,7 +87,7 @@ cold void object_slots_layout(const struct map_spec *spec, u32 ncpus, struct map
 {
 	(void)ncpus;
 	layout->control_size = object_journal_bytes(spec->key_size) +
-			       (u64)spec->max_entries * sizeof(u32);
+			       (u64)spec->max_entries * sizeof(struct object_slot);
 	layout->memlock = KERNEL_ARRAY + 8ull * spec->max_entries;
 }
 
@@ -94,7 +100,8 @@ cold int object_slots_attach(struct map *map)
 		return -ENOMEM;
 	slots->elements.journal = (struct object_journal *)(void *)base;
 	slots->elements.store = &slots_store;
-	slots->ids = (u32 *)(void *)(base + object_journal_bytes(map->key_size));
+	slots->slots = (u64 *)(void *)(base + object_journal_bytes(map->key_size));
+	slots->releases = object_releases(&map->object);
 	map->local = slots;
 	return 0;
 }

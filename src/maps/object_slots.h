@@ -11,18 +11,32 @@
 #include "maps/array.h"
 #include "maps/object_elements.h"
 
+/* An id counts while the map has not released its references since. */
+struct object_slot {
+	u32 id;
+	u32 releases;
+};
+
 /* map->local. */
 struct object_slots {
 	struct object_elements elements; /* first */
-	u32 *ids;
+	u64 *slots;          /* struct object_slot, each loaded and stored in one piece */
+	const u32 *releases; /* of the map */
 };
 
 /* The id in a slot; 0: it is empty, or there is none. Bounded, for programs too. */
 static inline u32 object_slots_id_at(const struct map *map, u32 index)
 {
 	const struct object_slots *slots = map->local;
+	union {
+		u64 word;
+		struct object_slot slot;
+	} u;
 
-	return likely(index < map->max_entries) ? load_acquire(&slots->ids[index]) : 0;
+	if (unlikely(index >= map->max_entries))
+		return 0;
+	u.word = load_acquire(&slots->slots[index]);
+	return likely(u.slot.releases == load_relaxed(slots->releases)) ? u.slot.id : 0;
 }
 
 u32 object_slots_id(struct map *map, const void *key);

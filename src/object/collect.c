@@ -95,15 +95,9 @@ static bool is_held(int dir, const char *name)
 }
 
 /* Is the file without any reference? Needs the exclusive realm lock. */
-static bool is_garbage(int dir, const char *name, u32 *weight)
+static bool is_garbage(int dir, const char *name, const struct stat *st)
 {
-	struct stat st;
-
-	*weight = 1;
-	if (sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode))
-		return false;
-	*weight = object_weight((u64)st.st_size);
-	return st.st_nlink == 1 && !is_held(dir, name);
+	return S_ISREG(st->st_mode) && st->st_nlink == 1 && !is_held(dir, name);
 }
 
 struct in_dir {
@@ -133,6 +127,92 @@ bool object_remove_refs(int dir, const char *holder)
 	return !sys_unlinkat(dir, path, AT_REMOVEDIR);
 }
 
+/* References of users */
+
+struct pin_search {
+	int dir;
+	const char *path;
+	u64 ino;
+	bool found;
+};
+
+static bool find_pin(const char *name, void *arg)
+{
+	struct pin_search *search = arg;
+	char path[PATH_MAX];
+	struct pin_search below = {search->dir, path, search->ino, false};
+	struct stat st;
+
+	if (snprintf(path, sizeof(path), "%s/%s", search->path, name) >= (int)sizeof(path) ||
+	    sys_fstatat(search->dir, path, &st, AT_SYMLINK_NOFOLLOW))
+		return true;
+	if (S_ISDIR(st.st_mode)) {
+		for_each_entry(search->dir, path, find_pin, &below);
+		search->found |= below.found;
+	} else {
+		search->found |= st.st_ino == search->ino;
+	}
+	return !search->found;
+}
+
+static bool is_pinned(int dir, const struct stat *st)
+{
+	struct pin_search search = {dir, "fs", st->st_ino, false};
+
+	for_each_entry(dir, "fs", find_pin, &search);
+	return search.found;
+}
+
+/*
+ * An OBJECT_OF_USERS without users gives up its references; that other objects refer to it does not
+ * count. The number goes up first: what the file says of its references is void before they go.
+ */
+static bool release_unused(int dir, const char *name, const struct stat *st)
+{
+	char refs[OBJECT_NAME_BYTES + 8];
+	struct region_stamp stamp;
+	bool released = false;
+	struct stat found;
+	int fd;
+
+	snprintf(refs, sizeof(refs), "refs/%s", name);
+	if (sys_fstatat(dir, refs, &found, AT_SYMLINK_NOFOLLOW))
+		return false;
+	fd = sys_openat(dir, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	if (!region_read_stamp(fd, &stamp) && stamp.of_users && !is_held(dir, name) &&
+	    !is_pinned(dir, st)) {
+		stamp.releases++;
+		sys_pwrite(fd, &stamp.releases, sizeof(stamp.releases),
+			   st->st_size - PAGE_BYTES + (s64)offsetof(struct region_stamp, releases));
+		released = object_remove_refs(dir, name);
+	}
+	sys_close(fd);
+	return released;
+}
+
+void object_release(struct object *object)
+{
+	char name[OBJECT_NAME_BYTES];
+	struct stat st;
+	u64 signals;
+	int lock, dir;
+
+	if (!region_stamp(&object->region)->of_users)
+		return;
+	snprintf(name, sizeof(name), "%s.%u", object->type->name, object->id);
+	signals = signals_block();
+	lock = realm_lock(true);
+	if (lock >= 0) {
+		dir = realm_dir();
+		if (dir >= 0 && !sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW))
+			release_unused(dir, name, &st);
+		realm_unlock(lock);
+	}
+	signals_restore(signals);
+}
+
 struct collection {
 	int dir;
 	u32 removed;
@@ -143,12 +223,15 @@ struct collection {
 static bool collect_object(const char *name, void *arg)
 {
 	struct collection *c = arg;
-	u32 id, weight;
+	struct stat st;
+	u32 id;
 
-	if (!parse_name(name, &id))
+	if (!parse_name(name, &id) || sys_fstatat(c->dir, name, &st, AT_SYMLINK_NOFOLLOW))
 		return true;
-	if (!is_garbage(c->dir, name, &weight) || sys_unlinkat(c->dir, name, 0)) {
-		c->kept += weight;
+	if (!is_garbage(c->dir, name, &st) || sys_unlinkat(c->dir, name, 0)) {
+		c->kept += object_weight((u64)st.st_size);
+		if (S_ISREG(st.st_mode) && st.st_nlink > 1)
+			c->changed |= release_unused(c->dir, name, &st);
 		return true;
 	}
 	object_remove_refs(c->dir, name);

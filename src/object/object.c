@@ -654,8 +654,14 @@ int object_create(const struct object_type *type, u64 data_size, u64 control_siz
 		unmap_object(fresh);
 		return err;
 	}
+	region_stamp(&fresh->region)->of_users = !!(flags & OBJECT_OF_USERS);
 	*object = fresh;
 	return 0;
+}
+
+const u32 *object_releases(const struct object *object)
+{
+	return &region_stamp(&object->region)->releases;
 }
 
 void object_discard(struct object *object)

@@ -42,6 +42,11 @@ struct object_type {
 	int (*attach)(struct object *object);
 	/* Undoes attach; the region is unmapped afterwards. */
 	void (*detach)(struct object *object);
+	/*
+	 * Objects that a map may hold together have the same of these, which is not 0. Unset: they are
+	 * no different. The kernel's map owner.
+	 */
+	u64 (*owner)(const struct object *object);
 };
 
 struct object {
@@ -57,9 +62,14 @@ struct object {
 /* Makes a kind known to this process; call before any other function, once per kind. */
 void object_register(const struct object_type *type);
 
+/* Beside those of region.h. */
+enum { OBJECT_OF_USERS = 1 << 8 };
+
 /*
  * A new, unnamed object with zeroed memory; the caller fills the control area, then publishes or
- * discards it. type->attach has not been called. flags: REGION_SPARSE.
+ * discards it. type->attach has not been called. flags: REGION_SPARSE; OBJECT_OF_USERS: it gives up
+ * the references that it holds when no descriptor and no pin of it is left, though other objects
+ * may still refer to it. See object_releases().
  * 0, or as region_create().
  */
 must_check int object_create(const struct object_type *type, u64 data_size, u64 control_size,
@@ -117,5 +127,10 @@ must_check int object_get_pinned(int dirfd, const char *path, enum object_access
 
 /* Removes every object that nothing refers to. Cheap when there is nothing to do. */
 void object_collect(void);
+
+/* How often an OBJECT_OF_USERS has lost its references. What it says of older ones is void. */
+const u32 *object_releases(const struct object *object);
+/* Takes them now if no descriptor and no pin is left; collections notice that sooner or later. */
+void object_release(struct object *object);
 
 #endif

@@ -23,6 +23,9 @@ struct region_stamp {
 	u32 realm;  /* tag of the realm it was created in */
 	u64 data_size;
 	u64 size; /* whole file */
+	/* The object layer's, as the file keeps them. */
+	u32 of_users; /* references go with the last descriptor or pin */
+	u32 releases; /* how often they have gone */
 };
 
 struct region {

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include "vm/insn.h"
 
 #define RECORD_MAX 252u /* bytes */
 
@@ -109,8 +110,7 @@ static const char *abnormal_return(const struct verify_request *request,
 
 		if (BPF_CLASS(insn->code) == BPF_LD && (mode == BPF_ABS || mode == BPF_IND))
 			return "LD_ABS";
-		if (insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg &&
-		    insn->imm == BPF_FUNC_tail_call)
+		if (insn_is_tail_call(insn))
 			found = "tail_call";
 	}
 	return found;

@@ -406,6 +406,11 @@ static int check_argument(struct walk *w, const struct helper *helper, s32 id, u
 	if (err)
 		return err;
 	switch (helper->args[reg - 1]) {
+	case ARG_CTX:
+		if (w->regs[reg].kind == UNKNOWN || w->regs[reg].kind == CTX)
+			return 0;
+		return refuse_call(w, id, -EACCES, "R%u type=%s expected=ctx", reg,
+				   known_name(&w->regs[reg]));
 	case ARG_MAP:
 		if (w->regs[reg].kind == UNKNOWN || w->regs[reg].kind == MAP)
 			return 0;
@@ -431,10 +436,14 @@ static int check_argument(struct walk *w, const struct helper *helper, s32 id, u
 static int check_map_permission(struct walk *w, const struct helper *helper, s32 id)
 {
 	const u32 writers = MAP_H_UPDATE | MAP_H_DELETE | MAP_H_PUSH | MAP_H_POP;
-	const struct map *map = w->regs[1].map;
+	const u8 *argument = memchr(helper->args, ARG_MAP, sizeof(helper->args));
+	const struct known *known = argument ? &w->regs[argument - helper->args + 1] : NULL;
+	const struct map *map = known ? known->map : NULL;
 
-	if (w->regs[1].kind != MAP || helper->args[0] != ARG_MAP)
+	if (!known || known->kind != MAP)
 		return 0;
+	if (helper->flags & HF_TAIL_CALL && !(map->ops->helpers & helper->map_bit))
+		return refuse_call(w, id, -EINVAL, "expected prog array map for tail call");
 	if ((helper->map_bit & writers) && (map->flags & BPF_F_RDONLY_PROG))
 		return refuse_call(w, id, -EACCES, "write into map forbidden");
 	if (helper->map_bit && !(map->ops->helpers & helper->map_bit))

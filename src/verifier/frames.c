@@ -86,11 +86,52 @@ int check_call_depth(struct verifier *v)
 	return -E2BIG;
 }
 
+/* The most that frames above each subprogram take together. */
+static void measure_above(const struct verifier *v, u32 *above)
+{
+	for (u32 round = 0; round < PROG_MAX_FRAMES; round++)
+		for (u32 i = 0; i < v->result->nr_subprogs; i++) {
+			u32 pc = v->result->subprogs[i];
+			int callee;
+
+			while ((callee = next_callee(v, i, &pc)) >= 0)
+				above[callee] = MAX(above[callee], above[i] + frame_size(v, i));
+		}
+}
+
+static bool has_tail_call(const struct verifier *v, u32 subprog)
+{
+	for (u32 pc = v->result->subprogs[subprog]; pc < subprog_end(v, subprog); pc++)
+		if (insn_is_tail_call(&v->insns[pc]))
+			return true;
+	return false;
+}
+
+/* The program that a subprogram goes on with comes on top of its callers. */
+static int check_tail_calls(const struct verifier *v)
+{
+	u32 above[PROG_MAX_SUBPROGS] = {0};
+
+	measure_above(v, above);
+	for (u32 i = 1; i < v->result->nr_subprogs; i++)
+		if (above[i] >= PROG_STACK_BYTES / 2 && has_tail_call(v, i)) {
+			verbose(v,
+				"tail_calls are not allowed when call stack of previous frames is "
+				"%u bytes. Too large\n",
+				above[i]);
+			return -EACCES;
+		}
+	return 0;
+}
+
 int check_stack_size(struct verifier *v)
 {
 	struct chains chains = {.whole = true};
 	u32 subprog = 0, calls = 1, bytes = frame_size(v, 0), pc = 0;
+	int err = check_tail_calls(v);
 
+	if (err)
+		return err;
 	/* These have a stack of their own for every frame. */
 	if (v->request->type->helper_groups & (HG_TRACE | HG_PERF_EVENT))
 		return 0;

@@ -105,12 +105,6 @@ static bool is_packet_load(const struct bpf_insn *insn)
 	return BPF_CLASS(insn->code) == BPF_LD && (mode == BPF_ABS || mode == BPF_IND);
 }
 
-static bool is_tail_call(const struct bpf_insn *insn)
-{
-	return insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg &&
-	       insn->imm == BPF_FUNC_tail_call;
-}
-
 /* What ends the program from inside a subprogram needs to be told what the subprogram returns. */
 static int check_abnormal_return(struct verifier *v)
 {
@@ -118,7 +112,7 @@ static int check_abnormal_return(struct verifier *v)
 		return 0;
 	for (u32 pc = v->result->subprogs[1]; pc < v->insn_cnt; pc++) {
 		const char *what = is_packet_load(&v->insns[pc]) ? "LD_ABS"
-				   : is_tail_call(&v->insns[pc]) ? "tail_call"
+				   : insn_is_tail_call(&v->insns[pc]) ? "tail_call"
 								 : NULL;
 
 		if (what) {

@@ -41,6 +41,9 @@ static void remember(struct both *both, const char *name, void *at, size_t size)
 
 	if (both->full || !size)
 		return;
+	for (u32 i = 0; i < both->nr_parts; i++)
+		if (both->parts[i].at == at)
+			return;
 	if (both->nr_parts == PARTS_MAX) {
 		both->full = true;
 		return;
@@ -60,6 +63,12 @@ void both_remember_map(struct vm_run *run, struct map *map)
 		remember(run->both, map->header->name, region->base, region->size);
 }
 
+void both_remember_prog(struct vm_run *run, const struct prog *prog)
+{
+	for (u32 i = 0; i < prog->nr_maps; i++)
+		both_remember_map(run, prog->maps[i]);
+}
+
 static void remember_all(struct vm_run *run)
 {
 	struct both *both = run->both;
@@ -74,8 +83,7 @@ static void remember_all(struct vm_run *run)
 		remember(both, "the metadata's bounds", run->extra,
 			 run->nr_extra * sizeof(run->extra[0]));
 	}
-	for (u32 i = 0; i < run->prog->nr_maps; i++)
-		both_remember_map(run, run->prog->maps[i]);
+	both_remember_prog(run, run->prog);
 }
 
 static void back_to_start(struct both *both)
@@ -122,6 +130,7 @@ static void forget(struct both *both)
 static int run_twice(struct vm_run *run, u64 *retval)
 {
 	const u64 insns_left = run->insns_left;
+	struct prog *const prog = run->prog;
 	u64 again;
 	int err;
 
@@ -132,6 +141,8 @@ static int run_twice(struct vm_run *run, u64 *retval)
 	back_to_start(run->both);
 	run->both->second = true;
 	run->insns_left = insns_left;
+	run->tail_calls = 0;
+	run->prog = prog;
 	run->engine = &jit_engine;
 	err = run->engine->run(run, &again);
 	if (!err)
@@ -148,7 +159,7 @@ static int both_run(struct vm_run *run, u64 *retval)
 		vm_faultf(run, "no memory to compare engines");
 		return -EFAULT;
 	}
-	vm_release_maps(run); /* what is held from earlier runs is met, and remembered, anew */
+	vm_release(run); /* what is held from earlier runs is met, and remembered, anew */
 	remember_all(run);
 	err = run_twice(run, retval);
 	if (!err && run->both->full) {

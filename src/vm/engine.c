@@ -9,6 +9,7 @@
 
 #include "base/atomic.h"
 #include "base/lock.h"
+#include "base/memory.h"
 #include "vm/jit.h"
 
 static const struct engine *chosen; /* NULL: by the trust that the program has */
@@ -65,15 +66,47 @@ static cold int drop_spin_lock(struct vm_run *run)
 
 int vm_run(struct vm_run *run, u64 *retval)
 {
+	struct prog *const prog = run->prog;
 	int err;
 
 	run->fault.set = false;
 	run->pc = 0;
+	run->tail_calls = 0;
+	run->next = NULL;
 	run->engine = engine_of(run->prog);
 	err = run->engine->run(run, retval);
 	if (unlikely(run->spin_lock))
 		err = drop_spin_lock(run);
+	run->prog = prog;
 	return err;
+}
+
+bool vm_run_next(struct vm_run *run, u64 *retval)
+{
+	const struct vm_run outer = *run;
+	struct prog *const next = run->next;
+	const struct engine *engine = run->engine;
+	void *frames;
+
+	if (engine != &interp_engine && !vm_runs_jited(next))
+		engine = &interp_engine;
+	frames = memory_alloc(engine->frames_bytes);
+	if (!frames) {
+		vm_faultf(run, "no memory for the frames of a tail call");
+		return false;
+	}
+	run->engine = engine;
+	run->prog = next;
+	run->next = NULL;
+	(void)!engine->run_in(run, frames, retval);
+	memory_free(frames);
+	run->engine = outer.engine;
+	run->prog = outer.prog;
+	run->state = outer.state;
+	run->pc = outer.pc;
+	run->frame = outer.frame;
+	run->stack_end = outer.stack_end;
+	return !run->fault.set;
 }
 
 int vm_callback(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval)

@@ -21,6 +21,7 @@ u64 vm_faultf(struct vm_run *run, const char *fmt, ...)
 		return 0;
 	run->fault.set = true;
 	run->fault.insn = run->pc;
+	run->fault.prog = run->prog;
 	va_start(args, fmt);
 	vsnprintf(run->fault.text, sizeof(run->fault.text), fmt, args);
 	va_end(args);
@@ -154,7 +155,7 @@ static void describe_source(const struct prog *prog, u32 insn, char *text, size_
 
 void vm_fault_report(const struct vm_run *run)
 {
-	const struct prog *prog = run->prog;
+	const struct prog *prog = run->fault.prog;
 	char source[200], line[512];
 	int len;
 

@@ -43,6 +43,7 @@ enum helper_flags {
 	HF_LOCKS = 1 << 3,        /* takes the spin lock in its argument */
 	HF_UNLOCKS = 1 << 4,      /* drops it; the only helper while one is held */
 	HF_FORMAT = 1 << 5,       /* argument 3 is a format for as many u64 as argument 5 has bytes */
+	HF_TAIL_CALL = 1 << 6,    /* does not return if it succeeds */
 };
 
 typedef u64 (*helper_fn)(struct vm_run *run, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);

@@ -115,6 +115,12 @@ static inline u64 insn_imm64(const struct bpf_insn *insn)
 	return (u64)(u32)insn[1].imm << 32 | (u32)insn->imm;
 }
 
+static inline bool insn_is_tail_call(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg &&
+	       insn->imm == BPF_FUNC_tail_call;
+}
+
 /* Refers to a subprogram of the same program: a local call, or the address of a callback. */
 static inline bool insn_names_subprog(const struct bpf_insn *insn)
 {

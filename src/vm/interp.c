@@ -282,6 +282,24 @@ static u64 frame_pointer(const struct interp *vm)
 	return PTR_U64(vm->state.stack) + vm->state.live_bytes;
 }
 
+static void frame_begin(struct interp *vm)
+{
+	vm->frames[vm->depth - 1].may_gotos = MAY_GOTO_LIMIT;
+	clear(vm->state.stack + vm->state.live_bytes - PROG_STACK_BYTES, PROG_STACK_BYTES);
+}
+
+/* Nothing runs off the end. False after a fault. */
+static bool ends_well(struct vm_run *run)
+{
+	const struct prog *prog = run->prog;
+	const struct bpf_insn *last = prog->insn_cnt ? &prog->code[prog->insn_cnt - 1] : NULL;
+
+	if (last && (last->code == (BPF_JMP | BPF_EXIT) || insn_is_ja(last)))
+		return true;
+	vm_faultf(run, "the program does not end with an exit or a jump");
+	return false;
+}
+
 static bool push_frame(struct vm_run *run, const struct bpf_insn *caller, const u64 *regs)
 {
 	struct interp *vm = interp_of(run);
@@ -292,11 +310,10 @@ static bool push_frame(struct vm_run *run, const struct bpf_insn *caller, const 
 		return false;
 	}
 	frame->caller = caller;
-	frame->may_gotos = MAY_GOTO_LIMIT;
 	memcpy(frame->saved, regs + 6, sizeof(frame->saved));
 	vm->depth++;
 	vm->state.live_bytes += FRAME_STRIDE;
-	clear(vm->state.stack + vm->state.live_bytes - PROG_STACK_BYTES, PROG_STACK_BYTES);
+	frame_begin(vm);
 	return true;
 }
 
@@ -308,6 +325,20 @@ static const struct bpf_insn *pop_frame(struct interp *vm, u64 *regs)
 	memcpy(regs + 6, frame->saved, sizeof(frame->saved));
 	regs[10] = frame_pointer(vm);
 	return frame->caller;
+}
+
+/* The program that a tail call goes on with takes over the first frame. Its code; NULL: a fault. */
+static const struct bpf_insn *enter_next(struct vm_run *run, u64 *regs)
+{
+	run->prog = run->next;
+	run->next = NULL;
+	if (!ends_well(run))
+		return NULL;
+	frame_begin(interp_of(run));
+	for (u32 i = 0; i < BPF_REG_10; i++)
+		regs[i] = POISON;
+	regs[1] = PTR_U64(run->ctx);
+	return run->prog->code;
 }
 
 /* Calls a helper with R1-R5, result in R0. False after a fault. */
@@ -389,8 +420,8 @@ static int exec(struct vm_run *run, u32 pc, const u64 arguments[4], u64 *retval)
 		[BPF_JMP | BPF_EXIT] = &&exit,
 		[CODE_LD_IMM64] = &&ld_imm64,
 	};
-	const struct bpf_insn *const code = run->prog->code;
-	const u64 insn_cnt = run->prog->insn_cnt;
+	const struct bpf_insn *code = run->prog->code;
+	u64 insn_cnt = run->prog->insn_cnt;
 	const struct bpf_insn *insn = code + pc, *start = insn;
 	struct interp *const vm = interp_of(run);
 	u64 regs[16];
@@ -538,6 +569,8 @@ call:
 	if (likely(insn->src_reg == 0)) {
 		if (unlikely(!call_helper(run, (u32)insn->imm, regs)))
 			goto stop;
+		if (unlikely(run->next))
+			goto tail_call;
 		NEXT();
 	}
 	to = (insn - code) + 1 + (s64)insn->imm;
@@ -549,6 +582,18 @@ call:
 		goto stop;
 	regs[10] = frame_pointer(vm);
 	insn = start = code + to;
+	goto *labels[insn->code];
+tail_call:
+	if (vm->depth > 1) {
+		if (unlikely(!vm_run_next(run, &regs[0])))
+			goto stop;
+		goto exit;
+	}
+	insn = enter_next(run, regs);
+	if (unlikely(!insn))
+		goto stop;
+	code = start = insn;
+	insn_cnt = run->prog->insn_cnt;
 	goto *labels[insn->code];
 exit:
 	CHARGE();
@@ -601,25 +646,25 @@ static int exec_unwinding(struct vm_run *run, u32 pc, const u64 arguments[4], u6
 	return err;
 }
 
-static int interp_run(struct vm_run *run, u64 *retval)
+static int interp_run_in(struct vm_run *run, void *frames, u64 *retval)
 {
-	const struct prog *prog = run->prog;
 	const u64 arguments[4] = {PTR_U64(run->ctx)};
-	const struct bpf_insn *last = prog->insn_cnt ? &prog->code[prog->insn_cnt - 1] : NULL;
-	struct interp vm;
+	struct interp *vm = frames;
 	int err;
 
-	vm.depth = 0;
-	vm_state_init(&vm.state);
-	run->state = &vm.state;
-	if (last && (last->code == (BPF_JMP | BPF_EXIT) || insn_is_ja(last))) {
-		err = exec_unwinding(run, 0, arguments, retval);
-	} else {
-		vm_faultf(run, "the program does not end with an exit or a jump");
-		err = -EFAULT;
-	}
+	vm->depth = 0;
+	vm_state_init(&vm->state);
+	run->state = &vm->state;
+	err = ends_well(run) ? exec_unwinding(run, 0, arguments, retval) : -EFAULT;
 	run->state = NULL;
 	return err;
+}
+
+static int interp_run(struct vm_run *run, u64 *retval)
+{
+	struct interp vm;
+
+	return interp_run_in(run, &vm, retval);
 }
 
 static int interp_callback(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval)
@@ -635,5 +680,7 @@ static int interp_callback(struct vm_run *run, u32 insn, const u64 arguments[4],
 const struct engine interp_engine = {
 	.name = "interp",
 	.run = interp_run,
+	.run_in = interp_run_in,
+	.frames_bytes = sizeof(struct interp),
 	.callback = interp_callback,
 };

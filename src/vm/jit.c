@@ -203,6 +203,8 @@ static void call_helper(struct translation *t, const struct bpf_insn *insn)
 
 	if (!helper || !helper->fn || !(helper->groups & t->jit.prog->type->helper_groups))
 		call_fault(t, no_helper);
+	else if (helper->flags & HF_TAIL_CALL)
+		t->out->tail_call(&t->jit);
 	else if (!call_operation(t, helper) && !call_loop(t, helper))
 		t->out->call(&t->jit, &(struct jit_call){.function = PTR_U64(helper->fn),
 							 .takes_run = true,
@@ -456,6 +458,7 @@ static int write_code(struct translation *t, struct jit_code *code)
 		return -EACCES;
 	}
 	code->entry_at = t->jit.entry_at;
+	code->result_at = t->jit.result_at;
 	memcpy(code->sub_at, t->jit.sub_at, code->nr_subs * sizeof(u32));
 	return 0;
 }
@@ -535,6 +538,40 @@ const struct jit_code *jit_code_of(struct prog *prog)
 
 typedef u64 (*jit_entry)(struct vm_run *run, const u64 arguments[4], const u8 *sub, u64 frame);
 
+/* Runs run->next to its end. The budget is counted as outside of the engine meanwhile. */
+static bool run_next(struct vm_run *run)
+{
+	bool done;
+
+	run->insns_left /= BUDGET_FACTOR;
+	done = vm_run_next(run, &run->tail_result);
+	run->insns_left *= BUDGET_FACTOR;
+	return done;
+}
+
+bool jit_tail_call_from_sub(struct vm_run *run, const void *ctx, struct map *array, u64 index)
+{
+	(void)ctx;
+	run->next = vm_tail_target(run, array, (u32)index);
+	return run->next && run_next(run);
+}
+
+const u8 *jit_tail_call(struct vm_run *run, const void *ctx, struct map *array, u64 index)
+{
+	const struct jit_code *code = run->prog->jit;
+	struct prog *next = vm_tail_target(run, array, (u32)index);
+
+	(void)ctx;
+	if (!next)
+		return NULL;
+	if (likely(vm_runs_jited(next) && jit_code_of(next))) {
+		run->prog = next;
+		return next->jit->base + next->jit->sub_at[0];
+	}
+	run->next = next;
+	return run_next(run) ? code->base + code->result_at : NULL;
+}
+
 s64 jit_packet_load(struct vm_run *run, s32 at, u32 size)
 {
 	u64 value;
@@ -566,29 +603,36 @@ static int enter(struct vm_run *run, const struct jit_code *code, u32 sub, const
 	return unlikely(run->fault.set) ? -EFAULT : 0;
 }
 
-static int jit_run(struct vm_run *run, u64 *retval)
+static int jit_run_in(struct vm_run *run, void *frames, u64 *retval)
 {
 	const struct jit_code *code = jit_code_of(run->prog);
 	const u64 arguments[4] = {PTR_U64(run->ctx)};
-	struct vm_state state;
+	struct vm_state *state = frames;
 	int err;
 
 	if (unlikely(!code)) {
 		vm_faultf(run, "the program cannot be translated to machine code");
 		return -EFAULT;
 	}
-	vm_state_init(&state);
-	state.live_bytes = sizeof(state.stack);
-	run->state = &state;
+	vm_state_init(state);
+	state->live_bytes = sizeof(state->stack);
+	run->state = state;
 	run->pc = PC_UNKNOWN;
-	run->stack_end = PTR_U64(state.stack) + sizeof(state.stack);
+	run->stack_end = PTR_U64(state->stack) + sizeof(state->stack);
 	run->cpu = vcpu_current();
 	run->insns_left *= BUDGET_FACTOR;
-	err = enter(run, code, 0, arguments, PTR_U64(state.stack) + FRAME_STRIDE, retval);
+	err = enter(run, code, 0, arguments, PTR_U64(state->stack) + FRAME_STRIDE, retval);
 	run->insns_left /= BUDGET_FACTOR;
 	run->state = NULL;
 	run->pc = 0;
 	return err;
+}
+
+static int jit_run(struct vm_run *run, u64 *retval)
+{
+	struct vm_state state;
+
+	return jit_run_in(run, &state, retval);
 }
 
 static int jit_callback(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval)
@@ -613,5 +657,7 @@ static int jit_callback(struct vm_run *run, u32 insn, const u64 arguments[4], u6
 const struct engine jit_engine = {
 	.name = "jit",
 	.run = jit_run,
+	.run_in = jit_run_in,
+	.frames_bytes = sizeof(struct vm_state),
 	.callback = jit_callback,
 };

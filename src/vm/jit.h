@@ -27,7 +27,7 @@ struct jit {
 	u32 *insn_at;
 	u32 *fault_at; /* JIT_UNKNOWN: it has been asked for; 0: it is not needed */
 	u32 sub_at[PROG_MAX_SUBPROGS];
-	u32 entry_at, stop_at;
+	u32 entry_at, stop_at, result_at;
 	/* The subprogram at hand. */
 	u32 sub;
 	bool has_may_goto;
@@ -68,6 +68,12 @@ struct jit_backend {
 	void (*call_local)(struct jit *jit, u32 sub);
 	/* bpf_loop(R1 times, sub, R3, 0). */
 	void (*loop)(struct jit *jit, u32 sub);
+	/*
+	 * bpf_tail_call(R1, R2, R3): ends the subprogram, or falls through. From the first one the code
+	 * that jit_tail_call() says takes over, with R1 and the frame; from others the result of
+	 * jit_tail_call_from_sub() is R0.
+	 */
+	void (*tail_call)(struct jit *jit);
 	/* R0 = the element of map (struct map.elements) for the key that R2 points to, or NULL. */
 	void (*element)(struct jit *jit, const struct map *map);
 	/* R0 = jit_packet_load(run, imm (+ src), size), leaving the frame where that says so. */
@@ -77,7 +83,10 @@ struct jit_backend {
 	void (*leave)(struct jit *jit);
 	/* The way out of the instruction at hand. */
 	void (*fault)(struct jit *jit);
-	/* What vm_run() calls (jit_entry), at entry_at, and what ends a faulting run, at stop_at. */
+	/*
+	 * What vm_run() calls (jit_entry), at entry_at; what ends a faulting run, at stop_at; what
+	 * returns run->tail_result, at result_at.
+	 */
 	void (*frame)(struct jit *jit);
 };
 
@@ -86,7 +95,7 @@ struct jit_code {
 	u8 *base;
 	size_t size;    /* of the mapping */
 	u32 text_bytes; /* of the subprograms, which come first */
-	u32 entry_at;
+	u32 entry_at, result_at;
 	u32 nr_subs;
 	u32 sub_at[]; /* where each begins */
 };
@@ -100,6 +109,13 @@ const struct jit_backend *jit_backend(void);
 const struct jit_code *jit_code_of(struct prog *prog);
 void jit_code_free(struct jit_code *code);
 
+/*
+ * Called by emitted code: the code to go on with, or NULL. Where the program there is not to run as
+ * machine code it has run, and the code returns its result. From a subprogram it always has run,
+ * and the result is in run->tail_result; false: there is none.
+ */
+const u8 *jit_tail_call(struct vm_run *run, const void *ctx, struct map *array, u64 index);
+bool jit_tail_call_from_sub(struct vm_run *run, const void *ctx, struct map *array, u64 index);
 /* Called by emitted code: LD_ABS and LD_IND. Below zero: the frame ends with R0 = 0. */
 s64 jit_packet_load(struct vm_run *run, s32 at, u32 size);
 /* Called by emitted code: the budget is used up, or a helper has faulted, at run->pc. */

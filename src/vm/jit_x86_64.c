@@ -712,7 +712,8 @@ static void x86_element(struct jit *jit, const struct map *map)
 
 /* Frames */
 
-static void x86_leave(struct jit *jit)
+/* As at the entry of the subprogram. */
+static void unwind(struct jit *jit)
 {
 	u32 saved = (u32)__builtin_popcount(jit->saves), pushed = saved + jit->has_may_goto;
 
@@ -723,6 +724,11 @@ static void x86_leave(struct jit *jit)
 	for (u8 reg = BPF_REG_10; reg-- > BPF_REG_6;)
 		if (jit->saves >> reg & 1)
 			pop(jit, reg_of[reg]);
+}
+
+static void x86_leave(struct jit *jit)
+{
+	unwind(jit);
 	PUT1(0xc3);
 }
 
@@ -739,6 +745,27 @@ static void x86_enter(struct jit *jit)
 		PUT1(0x68);
 		put32(jit, MAY_GOTO_LIMIT);
 	}
+}
+
+static void x86_tail_call(struct jit *jit)
+{
+	u32 nowhere;
+
+	mov_reg(jit, true, RDI, RUN);
+	call_c_with_budget(jit, jit->sub ? PTR_U64(jit_tail_call_from_sub)
+					 : PTR_U64(jit_tail_call));
+	check_fault(jit);
+	op_reg(jit, !jit->sub, jit->sub ? 0x84 : 0x85, RAX, RAX);
+	nowhere = jump_over(jit, CC_E);
+	if (jit->sub) {
+		load_run(jit, true, RAX, RUN_FIELD(tail_result));
+		x86_leave(jit);
+	} else {
+		load_run(jit, true, RSI, RUN_FIELD(ctx));
+		unwind(jit);
+		PUT2(0xff, 0xe0);
+	}
+	join(jit, nowhere);
 }
 
 static void x86_packet_load(struct jit *jit, const struct bpf_insn *insn)
@@ -803,6 +830,10 @@ static void x86_frame(struct jit *jit)
 	mov_reg(jit, true, RDI, RUN);
 	call_c(jit, PTR_U64(jit_stopped));
 	jump_place(jit, -1, end);
+
+	jit->result_at = jit->at;
+	load_run(jit, true, RAX, RUN_FIELD(tail_result));
+	PUT1(0xc3);
 }
 
 const struct jit_backend jit_x86_64 = {
@@ -823,6 +854,7 @@ const struct jit_backend jit_x86_64 = {
 	.call = x86_call,
 	.call_local = x86_call_local,
 	.loop = x86_loop,
+	.tail_call = x86_tail_call,
 	.element = x86_element,
 	.packet_load = x86_packet_load,
 	.enter = x86_enter,

@@ -119,6 +119,31 @@ static unsigned collect_refs(const struct prog_image *image, struct object **ref
 	return count;
 }
 
+/* What programs that call each other have in common. The type is in the lowest byte. */
+static u64 owner_of(u32 type, u32 attach_type, u32 flags, u32 attach_btf_id)
+{
+	return (u64)attach_btf_id << 32 | (attach_type & 0xffff) << 16 |
+	       !!(flags & BPF_F_XDP_HAS_FRAGS) << 8 | type;
+}
+
+static u64 prog_owner(const struct object *object)
+{
+	const struct prog_header *h = &prog_of((struct object *)object)->checked;
+
+	return owner_of(h->type, h->expected_attach_type, h->flags, h->attach_btf_id);
+}
+
+static bool claim_maps(const struct prog_image *image)
+{
+	const u64 owner = owner_of(image->type, image->expected_attach_type, image->flags,
+				   image->attach_btf_id);
+
+	for (u32 i = 0; i < image->nr_maps; i++)
+		if (!map_claim(image->maps[i], owner))
+			return false;
+	return true;
+}
+
 int prog_create(const struct prog_image *image)
 {
 	struct object *refs[PROG_MAX_MAPS + 1];
@@ -129,6 +154,8 @@ int prog_create(const struct prog_image *image)
 	if (image->nr_maps > PROG_MAX_MAPS || image->nr_subprogs > PROG_MAX_SUBPROGS ||
 	    image->insn_cnt > PROG_MAX_INSNS)
 		return -E2BIG;
+	if (!claim_maps(image))
+		return -EINVAL;
 	fd = layout_of(image, &layout);
 	if (fd)
 		return fd;
@@ -373,4 +400,5 @@ const struct object_type prog_object_type = {
 	.local_size = sizeof(struct prog),
 	.attach = prog_attach,
 	.detach = prog_detach,
+	.owner = prog_owner,
 };

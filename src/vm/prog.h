@@ -97,7 +97,10 @@ static inline struct prog *prog_of(struct object *object)
 	return container_of(object, struct prog, object);
 }
 
-/* Makes the program an object and returns its descriptor; -ENOMEM, -EMFILE. */
+/*
+ * Makes the program an object and returns its descriptor; -ENOMEM, -EMFILE; -EINVAL: one of its maps
+ * belongs to programs of another kind.
+ */
 must_check int prog_create(const struct prog_image *image);
 /*
  * PROG_BIND_MAP: the program refers to the map from now on, and info lists it. 0, also when it did

@@ -124,7 +124,7 @@ int test_run_loop(struct vm_run *vm, struct test_run *run)
 	while (left && !err) {
 		vcpu_enter(vcpus);
 		err = run_turn(vm, &left, &retval);
-		vm_release_maps(vm);
+		vm_release(vm);
 		vcpu_leave(vcpus);
 		if (!err && left && signal_waits(&before))
 			err = -EINTR;
@@ -328,10 +328,19 @@ int test_run_syscall(struct prog *prog, struct test_run *run)
 	return err;
 }
 
+/* Arrays of programs are empty when their last user has gone. */
+static void release_unused_maps(const struct prog *prog)
+{
+	for (u32 i = 0; i < prog->nr_maps; i++)
+		object_release(&prog->maps[i]->object);
+}
+
 int prog_test_run(struct prog *prog, struct test_run *run)
 {
 	if (!prog->type->test_run)
 		return -ENOTSUPP;
+	if (!run->turn)
+		release_unused_maps(prog);
 	return prog->type->test_run(prog, run);
 }
 
@@ -343,7 +352,7 @@ void test_turn_begin(struct test_turn *turn)
 
 void test_turn_end(struct test_turn *turn)
 {
-	vm_release_maps(&turn->run.vm);
+	vm_release(&turn->run.vm);
 	vcpu_leave(&realm_state()->vcpus);
 }
 
@@ -351,6 +360,7 @@ void test_turn_end(struct test_turn *turn)
 
 cold int test_turn_init(struct test_turn *turn, struct prog *prog)
 {
+	release_unused_maps(prog);
 	turn->ctx_bytes = ctx_bytes_needed(prog);
 	return packet_run_init(&turn->run, prog);
 }

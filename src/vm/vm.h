@@ -33,6 +33,7 @@ struct vm_memory {
 struct vm_fault {
 	bool set;
 	u32 insn;       /* index of the offending instruction */
+	struct prog *prog; /* and its program */
 	char text[200]; /* one line: what, address, region, limit */
 };
 
@@ -45,7 +46,7 @@ struct vm_place {
 	struct map *map;
 };
 
-/* Inner maps that the run has met, with a use each until vm_release_maps(). */
+/* Inner maps that the run has met, with a use each until vm_release(). */
 struct vm_held {
 	u32 count;
 	u32 mask;                /* of table, whose slots follow from ids */
@@ -55,13 +56,20 @@ struct vm_held {
 	struct map *few[VM_HELD_FEW];
 };
 
+/* Programs that the run has met in tail calls, with a use each. */
+struct vm_targets {
+	struct prog *recent[8]; /* by id */
+	struct prog **held;
+	u32 count, room;
+};
+
 struct both;
 struct engine;
 struct lock;
 struct vm_state;
 
 struct vm_run {
-	struct prog *prog;
+	struct prog *prog;     /* during the run: that of the instruction at hand */
 	void *ctx;             /* R1 at entry */
 	const struct ctx_rules *ctx_rules;
 	struct packet *packet; /* NULL: none */
@@ -70,6 +78,9 @@ struct vm_run {
 	struct vm_memory extra[VM_EXTRA_MEMORY];
 	u32 nr_extra;
 	struct vm_held held;
+	struct vm_targets targets;
+	u32 tail_calls;        /* made in this run */
+	struct prog *next;     /* where the tail call just made goes; NULL: there is none */
 	struct lock *spin_lock; /* in a map's value, that the program holds now */
 	u64 insns_left;        /* instruction budget; a run that uses it up faults */
 	struct vm_fault fault;
@@ -80,6 +91,7 @@ struct vm_run {
 	u32 cpu;       /* the virtual CPU of the run */
 	u64 frame;     /* frame pointer of who called the helper that calls back */
 	u64 stack_end; /* no frame pointer lies beyond */
+	u64 tail_result; /* R0 of a program that has run in the interpreter instead */
 	u64 exit_sp;   /* native stack pointer to return to when the run stops */
 	struct both *both; /* engines are being compared; NULL: they are not */
 };
@@ -91,7 +103,7 @@ struct vm_run {
  * Runs the program once. 0 and *retval (R0), or -EFAULT with run->fault filled in: a memory access
  * outside what the program may touch, an unknown instruction, a division of the frame limit, the
  * budget. Owns a virtual CPU meanwhile (the caller has called vcpu_enter()). The inner maps that the
- * program has met stay held: see vm_release_maps().
+ * program has met stay held: see vm_release().
  */
 must_check int vm_run(struct vm_run *run, u64 *retval);
 /* Calls back into the program (for_each, loop) at an instruction, R1-R4 given. Same results. */
@@ -133,7 +145,15 @@ struct map *vm_held_map_with(struct vm_run *run, u64 address, void **value);
 u64 vm_varying(struct vm_run *run, u64 value);
 /* What has an effect beyond maps is done once: true, and the result that it had, the second time. */
 bool vm_replays(struct vm_run *run, u64 *value);
-/* After one or several runs with this struct vm_run, before its virtual CPU is left. */
+/* Where bpf_tail_call() goes, held; NULL: nowhere, or a fault. */
+struct prog *vm_tail_target(struct vm_run *run, struct map *array, u32 index);
 void vm_release_maps(struct vm_run *run);
+void vm_release_targets(struct vm_run *run);
+/* After one or several runs with this struct vm_run, before its virtual CPU is left. */
+static inline void vm_release(struct vm_run *run)
+{
+	vm_release_maps(run);
+	vm_release_targets(run);
+}
 
 #endif

@@ -382,6 +382,55 @@ static void *run_many(void *prog)
 	return err ? "failed" : NULL;
 }
 
+/* Reads beyond the packet. */
+static const struct bpf_insn read_beyond[] = {
+	LOAD(BPF_W, 2, 1, offsetof(struct xdp_md, data)), LOAD(BPF_B, 0, 2, 64), SET(0, 2), EXIT,
+};
+
+/* What is not trusted is checked, whoever calls it; who is not trusted goes on in the interpreter. */
+static void check_tail_call(uint32_t caller_flags, uint32_t target_flags, int expected)
+{
+	struct userbpf_map *array = create_map(BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1, 0);
+	const struct bpf_insn insns[] = {
+		INSN(BPF_LD | BPF_IMM | BPF_DW, 2, BPF_PSEUDO_MAP_FD, 0, userbpf_map_fd(array)),
+		INSN(0, 0, 0, 0, 0),
+		SET(3, 0),
+		CALL(BPF_FUNC_tail_call),
+		SET(0, 1),
+		EXIT,
+	};
+	struct userbpf_prog *target = open_prog(load(BPF_PROG_TYPE_XDP, read_beyond, 0), target_flags);
+	struct userbpf_prog *caller = open_prog(load(BPF_PROG_TYPE_XDP, insns, 0), caller_flags);
+	struct userbpf_runner *runner = open_runner(caller);
+	struct userbpf_run run = {.data = (uint8_t[64]){0}, .data_size = 64, .data_room = 64};
+	const int fd = userbpf_prog_fd(target);
+	const uint32_t key = 0;
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(userbpf_runner_run(runner, &run, 1), 0);
+		assert_int_equal(run.error, 0);
+		assert_int_equal(run.retval, 1);
+	}
+	assert_int_equal(map_update(userbpf_map_fd(array), &key, &fd, 0), 0);
+	userbpf_prog_close(target);
+	for (int i = 0; i < 2; i++) {
+		userbpf_runner_run(runner, &run, 1);
+		assert_int_equal(run.error, expected);
+		if (!expected)
+			assert_int_equal(run.retval, 2);
+	}
+	close_both(caller, runner);
+	userbpf_map_close(array);
+}
+
+static void test_tail_calls(void **state)
+{
+	check_tail_call(0, 0, -EFAULT);
+	check_tail_call(0, USERBPF_TRUST, -EFAULT);
+	check_tail_call(USERBPF_TRUST, 0, -EFAULT);
+	check_tail_call(USERBPF_TRUST, USERBPF_TRUST, 0);
+}
+
 static void check_threads(uint32_t flags)
 {
 	const uint32_t cpus = possible_cpus(), key = 0;
@@ -424,6 +473,7 @@ int main(void)
 		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_inner_maps),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_tail_calls),
 	};
 
 	return run_in_directory(tests);
