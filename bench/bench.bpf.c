@@ -396,6 +396,22 @@ static long loop_body(__u32 index, void *sum)
 	return 0;
 }
 
+int tail_calls(struct __sk_buff *skb);
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, int(struct __sk_buff *));
+} next_program SEC(".maps") = {.values = {[0] = (void *)&tail_calls}};
+
+/* Calls itself until the limit. */
+SEC("tc") int tail_calls(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &next_program, 0);
+	return 0;
+}
+
 SEC("tc") int loop_helper(struct __sk_buff *skb)
 {
 	__u64 sum = 0;

@@ -7,6 +7,7 @@
 #define LCG_OPS 1024
 #define PARSE_OPS 64
 #define SEARCH_OPS 16
+#define TAIL_CALLS 33
 #define NR_WORDS 1024
 #define NR_LONGS 128
 #define NR_SORTED 32

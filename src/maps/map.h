@@ -77,6 +77,11 @@ struct map {
 	 */
 	u8 *elements;
 	u64 cpu_stride;
+	/*
+	 * Types whose values are objects in an array: a word for each, the id in its lower half. The same
+	 * word means the same object for as long as the map has users. NULL: ask object_id.
+	 */
+	const u64 *slots;
 	void *local;      /* for the type's own process-local data; freed by its detach */
 };
 

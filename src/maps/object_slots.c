@@ -102,6 +102,7 @@ cold int object_slots_attach(struct map *map)
 	slots->elements.store = &slots_store;
 	slots->slots = (u64 *)(void *)(base + object_journal_bytes(map->key_size));
 	slots->releases = object_releases(&map->object);
+	map->slots = slots->slots;
 	map->local = slots;
 	return 0;
 }

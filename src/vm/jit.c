@@ -105,13 +105,13 @@ static void learn_from(struct translation *t, const struct bpf_insn *insn)
 		t->known &= ~insn_changes(insn);
 }
 
-/* The map that R1 is known to be; NULL. */
-static struct map *known_map(const struct translation *t)
+/* The map that a register is known to hold; NULL. */
+static struct map *known_map(const struct translation *t, u32 reg)
 {
 	const struct prog *prog = t->jit.prog;
 
-	for (u32 i = 0; is_known(t, BPF_REG_1) && i < prog->nr_maps; i++)
-		if (PTR_U64(prog->maps[i]) == t->values[BPF_REG_1])
+	for (u32 i = 0; is_known(t, reg) && i < prog->nr_maps; i++)
+		if (PTR_U64(prog->maps[i]) == t->values[reg])
 			return prog->maps[i];
 	return NULL;
 }
@@ -136,7 +136,7 @@ static const struct {
 
 static bool call_operation(struct translation *t, const struct helper *helper)
 {
-	const struct map *map = helper->map_bit ? known_map(t) : NULL;
+	const struct map *map = helper->map_bit ? known_map(t, BPF_REG_1) : NULL;
 	struct jit_call call = {0};
 
 	if (!map)
@@ -204,7 +204,7 @@ static void call_helper(struct translation *t, const struct bpf_insn *insn)
 	if (!helper || !helper->fn || !(helper->groups & t->jit.prog->type->helper_groups))
 		call_fault(t, no_helper);
 	else if (helper->flags & HF_TAIL_CALL)
-		t->out->tail_call(&t->jit);
+		t->out->tail_call(&t->jit, known_map(t, BPF_REG_2));
 	else if (!call_operation(t, helper) && !call_loop(t, helper))
 		t->out->call(&t->jit, &(struct jit_call){.function = PTR_U64(helper->fn),
 							 .takes_run = true,
@@ -556,17 +556,34 @@ bool jit_tail_call_from_sub(struct vm_run *run, const void *ctx, struct map *arr
 	return run->next && run_next(run);
 }
 
+/* The next call through this slot needs no C, unless it has changed meanwhile. */
+static void remember(struct vm_run *run, struct map *array, u32 index, const struct prog *next,
+		     const u8 *entry)
+{
+	struct vm_target *recent = &run->targets.recent[next->object.id % VM_RECENT];
+	const u64 slot = load_relaxed(&array->slots[index]);
+
+	if ((u32)slot != next->object.id ||
+	    array->ops->object_id(array, &index) != next->object.id)
+		return;
+	recent->slot = slot;
+	recent->entry = entry;
+}
+
 const u8 *jit_tail_call(struct vm_run *run, const void *ctx, struct map *array, u64 index)
 {
 	const struct jit_code *code = run->prog->jit;
 	struct prog *next = vm_tail_target(run, array, (u32)index);
+	const u8 *entry;
 
 	(void)ctx;
 	if (!next)
 		return NULL;
 	if (likely(vm_runs_jited(next) && jit_code_of(next))) {
+		entry = next->jit->base + next->jit->sub_at[0];
+		remember(run, array, (u32)index, next, entry);
 		run->prog = next;
-		return next->jit->base + next->jit->sub_at[0];
+		return entry;
 	}
 	run->next = next;
 	return run_next(run) ? code->base + code->result_at : NULL;

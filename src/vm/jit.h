@@ -70,10 +70,10 @@ struct jit_backend {
 	void (*loop)(struct jit *jit, u32 sub);
 	/*
 	 * bpf_tail_call(R1, R2, R3): ends the subprogram, or falls through. From the first one the code
-	 * that jit_tail_call() says takes over, with R1 and the frame; from others the result of
-	 * jit_tail_call_from_sub() is R0.
+	 * that run->targets or jit_tail_call() knows takes over, with R1 and the frame; from others the
+	 * result of jit_tail_call_from_sub() is R0. array: what R2 is known to be, or NULL.
 	 */
-	void (*tail_call)(struct jit *jit);
+	void (*tail_call)(struct jit *jit, const struct map *array);
 	/* R0 = the element of map (struct map.elements) for the key that R2 points to, or NULL. */
 	void (*element)(struct jit *jit, const struct map *map);
 	/* R0 = jit_packet_load(run, imm (+ src), size), leaving the frame where that says so. */

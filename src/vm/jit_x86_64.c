@@ -747,10 +747,63 @@ static void x86_enter(struct jit *jit)
 	}
 }
 
-static void x86_tail_call(struct jit *jit)
+/* Leaves the first subprogram for the code in rax. */
+static void jump_to_program(struct jit *jit)
 {
-	u32 nowhere;
+	load_run(jit, true, RSI, RUN_FIELD(ctx));
+	unwind(jit);
+	PUT2(0xff, 0xe0);
+}
 
+/*
+ * 110 bytes at most lie between any jump_over() and its join().
+ * From the slot straight to the code, if the slot is what it was when its program was met; rdi is
+ * what run->targets knows of it. Where C has to be asked, the places to go on from.
+ */
+static void tail_call_inline(struct jit *jit, const struct map *array, u32 ask[3])
+{
+	const s32 recent = (s32)RUN_FIELD(targets.recent);
+
+	mov_reg(jit, false, RAX, RCX);
+	op_reg(jit, false, 0x81, 7, RAX);
+	put32(jit, array->max_entries);
+	ask[0] = jump_over(jit, CC_AE);
+	op_reg(jit, false, 0xc1, 4, RAX);
+	PUT1(3);
+	mov_imm(jit, SCRATCH, PTR_U64(array->slots));
+	op_reg(jit, true, 0x01, RAX, SCRATCH);
+	op_mem(jit, true, 0x8b, RAX, SCRATCH, 0);
+	mov_reg(jit, false, RDI, RAX);
+	op_imm(jit, false, 4, RDI, VM_RECENT - 1);
+	op_reg(jit, false, 0xc1, 4, RDI);
+	PUT1(__builtin_ctzll(sizeof(struct vm_target)));
+	op_reg(jit, true, 0x01, RUN, RDI);
+	op_reg(jit, true, 0x85, RAX, RAX);
+	ask[1] = jump_over(jit, CC_E);
+	op_mem(jit, true, 0x3b, RAX, RDI, recent + (s32)offsetof(struct vm_target, slot));
+	ask[2] = jump_over(jit, CC_NE);
+	load_run(jit, false, RAX, RUN_FIELD(tail_calls));
+	op_imm(jit, false, 7, RAX, VM_TAIL_CALLS_MAX);
+}
+
+static void x86_tail_call(struct jit *jit, const struct map *array)
+{
+	u32 ask[3], too_many = 0, nowhere;
+	const bool is_inline = !jit->sub && array && array->max_entries <= INT32_MAX / 8;
+
+	if (is_inline) {
+		tail_call_inline(jit, array, ask);
+		too_many = jump_over(jit, CC_AE);
+		op_mem(jit, false, 0xff, 0, RUN, (s32)RUN_FIELD(tail_calls)); /* inc */
+		op_mem(jit, true, 0x8b, RAX, RDI,
+		       (s32)(RUN_FIELD(targets.recent) + offsetof(struct vm_target, prog)));
+		store_run(jit, true, RUN_FIELD(prog), RAX);
+		op_mem(jit, true, 0x8b, RAX, RDI,
+		       (s32)(RUN_FIELD(targets.recent) + offsetof(struct vm_target, entry)));
+		jump_to_program(jit);
+		for (u32 i = 0; i < ARRAY_SIZE(ask); i++)
+			join(jit, ask[i]);
+	}
 	mov_reg(jit, true, RDI, RUN);
 	call_c_with_budget(jit, jit->sub ? PTR_U64(jit_tail_call_from_sub)
 					 : PTR_U64(jit_tail_call));
@@ -761,11 +814,11 @@ static void x86_tail_call(struct jit *jit)
 		load_run(jit, true, RAX, RUN_FIELD(tail_result));
 		x86_leave(jit);
 	} else {
-		load_run(jit, true, RSI, RUN_FIELD(ctx));
-		unwind(jit);
-		PUT2(0xff, 0xe0);
+		jump_to_program(jit);
 	}
 	join(jit, nowhere);
+	if (is_inline)
+		join(jit, too_many);
 }
 
 static void x86_packet_load(struct jit *jit, const struct bpf_insn *insn)

@@ -14,8 +14,6 @@
 #include "vm/engine.h"
 #include "vm/helpers.h"
 
-#define TAIL_CALLS_MAX 33 /* in one run */
-
 static cold bool make_room(struct vm_targets *targets)
 {
 	const u32 room = targets->room ? 2 * targets->room : 8;
@@ -51,11 +49,11 @@ static int hold(struct vm_run *run, u32 id, struct prog **prog)
 static int find(struct vm_run *run, u32 id, struct prog **prog)
 {
 	struct vm_targets *targets = &run->targets;
-	struct prog **recent = &targets->recent[id % ARRAY_SIZE(targets->recent)];
+	struct vm_target *recent = &targets->recent[id % VM_RECENT];
 	int err = 0;
 
-	if (likely(*recent && (*recent)->object.id == id)) {
-		*prog = *recent;
+	if (likely(recent->prog && recent->prog->object.id == id)) {
+		*prog = recent->prog;
 		return 0;
 	}
 	*prog = NULL;
@@ -65,7 +63,7 @@ static int find(struct vm_run *run, u32 id, struct prog **prog)
 	if (!*prog)
 		err = hold(run, id, prog);
 	if (!err)
-		*recent = *prog;
+		*recent = (struct vm_target){.prog = *prog};
 	return err;
 }
 
@@ -76,7 +74,7 @@ struct prog *vm_tail_target(struct vm_run *run, struct map *array, u32 index)
 	u32 id, gone = 0;
 	int err;
 
-	if (unlikely(run->tail_calls == TAIL_CALLS_MAX))
+	if (unlikely(run->tail_calls == VM_TAIL_CALLS_MAX))
 		return NULL;
 	while ((id = array->ops->object_id(array, &index)) && id != gone) {
 		err = find(run, id, &prog);

@@ -56,9 +56,20 @@ struct vm_held {
 	struct map *few[VM_HELD_FEW];
 };
 
+#define VM_TAIL_CALLS_MAX 33 /* in one run */
+#define VM_RECENT 8
+
+/* A program that a tail call has found lately. */
+struct vm_target {
+	u64 slot;        /* the word of the array (struct map.slots) where it was; 0: not known */
+	const u8 *entry; /* with slot: its machine code */
+	struct prog *prog;
+	u64 unused;
+};
+
 /* Programs that the run has met in tail calls, with a use each. */
 struct vm_targets {
-	struct prog *recent[8]; /* by id */
+	struct vm_target recent[VM_RECENT]; /* by id */
 	struct prog **held;
 	u32 count, room;
 };
