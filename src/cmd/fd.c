@@ -96,8 +96,8 @@ static int map_fdinfo(const struct map *map, char *text, size_t size)
 			map->object.id, h->frozen);
 
 	if (h->owner)
-		at += snprintf(text + at, size - (size_t)at, "owner_prog_type:\t%u\n",
-			       (u8)h->owner);
+		at += snprintf(text + at, size - (size_t)at,
+			       "owner_prog_type:\t%u\nowner_jited:\t0\n", (u8)h->owner);
 	return at;
 }
 

@@ -107,6 +107,26 @@ static bool has_tail_call(const struct verifier *v, u32 subprog)
 	return false;
 }
 
+/* The kernel's verifier does not get along with callbacks that go on with another program. */
+int check_callbacks(const struct verifier *v)
+{
+	for (u32 pc = 0; pc < v->insn_cnt; pc++) {
+		const struct bpf_insn *insn = &v->insns[pc];
+		u32 callback = 0;
+
+		if (insn->code != CODE_LD_IMM64)
+			continue;
+		if (insn_names_subprog(insn))
+			callback = subprog_at(v, (u32)((s64)pc + 1 + insn->imm));
+		if (callback && has_tail_call(v, callback)) {
+			verbose(v, "verifier bug: callback unexpected regs 1\n");
+			return -EFAULT;
+		}
+		pc++;
+	}
+	return 0;
+}
+
 /* The program that a subprogram goes on with comes on top of its callers. */
 static int check_tail_calls(const struct verifier *v)
 {

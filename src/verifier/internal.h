@@ -39,6 +39,8 @@ u32 subprog_at(const struct verifier *v, u32 pc);
 int check_instructions(struct verifier *v);
 
 /* frames.c */
+/* No callback makes tail calls. */
+int check_callbacks(const struct verifier *v);
 int check_call_depth(struct verifier *v);
 int check_stack_size(struct verifier *v);
 

@@ -52,6 +52,8 @@ static int run_passes(struct verifier *v)
 	if (!err)
 		err = check_instructions(v);
 	if (!err)
+		err = check_callbacks(v);
+	if (!err)
 		err = check_call_depth(v);
 	if (!err)
 		err = check_stack_size(v);

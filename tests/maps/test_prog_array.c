@@ -551,8 +551,40 @@ static void test_refusals(void **state)
 	assert_int_equal(LOAD_SUBS((4), ST_K(DW, R10, -256, 0), CALL_LOCAL(2), MOV_K(R0, 0), EXIT,
 				   TAIL_CALL(array, 0), MOV_K(R0, 0), EXIT),
 			 -EACCES);
+	/* A callback of bpf_loop() that has the context from its caller's stack. */
+	assert_int_equal(LOAD_SUBS((9), ST_X(DW, R10, -8, R1), MOV_X(R3, R10), ALU64_K(ADD, R3, -8),
+				   MOV_K(R1, 2), LD64_RAW(R2, BPF_PSEUDO_FUNC, 4, 0), MOV_K(R4, 0),
+				   CALL(BPF_FUNC_loop), EXIT, LD(DW, R1, R2, 0),
+				   TAIL_CALL(array, 0), MOV_K(R0, 0), EXIT),
+			 -EFAULT);
 	close(array);
 	close(plain);
+}
+
+/* Programs have maps of their own, whoever calls them. */
+static void test_own_maps(void **state)
+{
+	int array = create(), values[2], to, from;
+	uint64_t value = 0;
+	uint32_t key = 0;
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		values[i] = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	to = LOAD(TC, LD64_RAW(R1, BPF_PSEUDO_MAP_VALUE, values[1], 0), MOV_K(R2, 5),
+		  ATOMIC(DW, ADD, R1, 0, R2), LD(DW, R0, R1, 0), EXIT);
+	from = LOAD(TC, LD64_RAW(R4, BPF_PSEUDO_MAP_VALUE, values[0], 0), MOV_K(R5, 3),
+		    ATOMIC(DW, ADD, R4, 0, R5), TAIL_CALL(array, 2), MOV_K(R0, 9), EXIT);
+	assert_int_equal(put(array, 2, to), 0);
+	assert_int_equal(run_once(from), 5);
+	assert_int_equal(run_once(from), 10);
+	assert_int_equal(map_lookup(values[0], &key, &value), 0);
+	assert_int_equal(value, 6);
+	for (int i = 0; i < 2; i++)
+		close(values[i]);
+	close(array);
+	close(to);
+	close(from);
 }
 
 /* fdinfo tells whose it is. */
@@ -560,7 +592,7 @@ static void test_fdinfo(void **state)
 {
 	int array = create(), prog = returns(TC, 1);
 	char path[64], line[128];
-	bool found = false;
+	unsigned found = 0;
 	FILE *f;
 
 	(void)state;
@@ -569,9 +601,10 @@ static void test_fdinfo(void **state)
 	f = fopen(path, "r");
 	assert_non_null(f);
 	while (fgets(line, sizeof(line), f))
-		found |= !strcmp(line, "owner_prog_type:\t3\n");
+		found += !strcmp(line, "owner_prog_type:\t3\n") ||
+			 !strncmp(line, "owner_jited:\t", 13);
 	fclose(f);
-	assert_true(found);
+	assert_int_equal(found, 2);
 	close(array);
 	close(prog);
 }
@@ -593,6 +626,7 @@ int main(void)
 		cmocka_unit_test(test_emptied),
 		cmocka_unit_test(test_circle),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_own_maps),
 		cmocka_unit_test(test_fdinfo),
 	};
 

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * test_prog_array.c: what of PROG_ARRAY and tail calls only this side of bpf(2) can see: that every run ends,
+ * and the death of who empties an array. Each case runs in a realm of its own.
+ */
+#include "unit/die.h"
+#include "unit/map_test.h"
+
+#include <errno.h>
+#include <ftw.h>
+
+#include "cmd/bpf.h"
+#include "vm/asm.h"
+#include "vm/jit.h"
+
+#define SLOTS 4
+#define TC BPF_PROG_TYPE_SCHED_CLS
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define TAIL_CALL(fd, index)                                                                       \
+	LD64_RAW(R2, BPF_PSEUDO_MAP_FD, fd, 0), MOV_K(R3, index), CALL(BPF_FUNC_tail_call)
+#define LOAD(...)                                                                                  \
+	load((const struct bpf_insn[]){__VA_ARGS__},                                               \
+	     COUNT(((const struct bpf_insn[]){__VA_ARGS__})))
+
+static char base[64];
+
+static int remove_path(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+	return remove(path);
+}
+
+static int set_up(void **state)
+{
+	strcpy(base, "/dev/shm/userbpf-test-progs-XXXXXX");
+	if (!mkdtemp(base))
+		return -1;
+	unsetenv("USERBPF_REALM");
+	return setenv("USERBPF_DIR", base, 1);
+}
+
+static int tear_down(void **state)
+{
+	return nftw(base, remove_path, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+#define CHECK(condition)                                                                  \
+	do {                                                                              \
+		if (!(condition)) {                                                       \
+			fprintf(stderr, "# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
+			_exit(1);                                                         \
+		}                                                                         \
+	} while (0)
+
+/* The realm of a process is chosen once: every case has a process. */
+static void in_child(void (*fn)(void))
+{
+	const pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		fn();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static long call(int cmd, union bpf_attr *attr)
+{
+	return bpf_call(cmd, PTR_U64(attr), sizeof(*attr));
+}
+
+static int load(const struct bpf_insn *insns, u32 count)
+{
+	union bpf_attr attr = {.prog_type = TC,
+			       .insns = PTR_U64(insns),
+			       .insn_cnt = count,
+			       .license = PTR_U64("GPL")};
+	const int fd = (int)call(BPF_PROG_LOAD, &attr);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+static int make_array(void)
+{
+	union bpf_attr attr = {.map_type = BPF_MAP_TYPE_PROG_ARRAY,
+			       .key_size = 4,
+			       .value_size = 4,
+			       .max_entries = SLOTS};
+	const int fd = (int)call(BPF_MAP_CREATE, &attr);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+static void set(int map, u32 index, int program)
+{
+	union bpf_attr attr = {
+		.map_fd = (u32)map, .key = PTR_U64(&index), .value = PTR_U64(&program)};
+
+	CHECK(call(BPF_MAP_UPDATE_ELEM, &attr) == 0);
+}
+
+static long run(int program, u32 *retval)
+{
+	u8 packet[64] = {0};
+	union bpf_attr attr = {.test = {.prog_fd = (u32)program,
+					.data_in = PTR_U64(packet),
+					.data_size_in = sizeof(packet)}};
+	const long err = call(BPF_PROG_TEST_RUN, &attr);
+
+	*retval = attr.test.retval;
+	return err;
+}
+
+static int caller(int map)
+{
+	return LOAD(TAIL_CALL(map, 0), MOV_K(R0, 9), EXIT);
+}
+
+/* A chain of programs that would take long by themselves shares the budget of one run. */
+static void run_ends(void)
+{
+	const int map = make_array();
+	u32 retval;
+
+	for (int trusted = 0; trusted < 2; trusted++) {
+		vm_trust_loaded(trusted);
+		/* 2^24 turns of 2 in each of 34: more than 2^28 */
+		int loops = LOAD(MOV_X(R6, R1), MOV_K(R7, 1 << 24), ALU64_K(SUB, R7, 1),
+				 J_K(JNE, R7, 0, -2), MOV_X(R1, R6), TAIL_CALL(map, 0),
+				 MOV_K(R0, 1), EXIT);
+
+		set(map, 0, loops);
+		CHECK(run(loops, &retval) == (trusted ? 0 : -EFAULT));
+	}
+}
+
+static void test_run_ends(void **state)
+{
+	in_child(run_ends);
+}
+
+static u32 programs_alive(void)
+{
+	u32 count = 0;
+
+	for (u32 id = 0; !object_next_id(OBJECT_PROG, id, &id);)
+		count++;
+	return count;
+}
+
+static void collect(void *arg)
+{
+	object_collect();
+}
+
+/* The id of an array that nothing but two programs in it refers to; one has a descriptor. */
+static u32 make_unused(int *keeper)
+{
+	const int map = make_array(), other = caller(map);
+	struct object *object;
+	u32 id;
+
+	*keeper = caller(map);
+	set(map, 0, *keeper);
+	set(map, 1, other);
+	close(other);
+	CHECK(!object_from_fd(map, OBJECT_MAP, &object, NULL));
+	id = object->id;
+	object_put(object);
+	close(map);
+	return id;
+}
+
+/* Whoever dies on the way, the next one ends it. */
+static void emptier_dies(void)
+{
+	bool died = true;
+	int keeper;
+
+	for (u32 place = 1; died; place++) {
+		const u32 id = make_unused(&keeper);
+		const struct death death = {.run = collect, .at_calls = true};
+		struct object *object;
+
+		died = dies_at(&death, place);
+		CHECK(programs_alive() == 1);
+		CHECK(!object_from_id(OBJECT_MAP, id, &object));
+		for (u32 index = 0; index < SLOTS; index++)
+			CHECK(!map_of(object)->ops->object_id(map_of(object), &index));
+		CHECK(map_of(object)->ops->is_valid(map_of(object)));
+		object_put(object);
+		close(keeper);
+		CHECK(programs_alive() == 0);
+		object_collect(); /* unmaps, which else a child would do */
+	}
+}
+
+static void test_emptier_dies(void **state)
+{
+	in_child(emptier_dies);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_run_ends),
+		CASE(test_emptier_dies),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
