@@ -30,6 +30,7 @@ struct load {
 	struct object *btf;
 	char license[128];
 	char name[BPF_OBJ_NAME_LEN];
+	u8 tag[BPF_TAG_SIZE];
 };
 
 static void load_release(struct load *load)
@@ -112,7 +113,9 @@ static int load_btf(struct load *load, const union bpf_attr *attr, struct verify
 	return err;
 }
 
-/* The tag: SHA-256 over the instructions with map references blanked out. */
+/*
+ * The tag: SHA-256 over the instructions as they were given, with map references blanked out.
+ */
 static int prog_tag(u8 tag[BPF_TAG_SIZE], const struct bpf_insn *insns, u32 count)
 {
 	struct bpf_insn *copy = memory_alloc(count * sizeof(*copy));
@@ -172,13 +175,13 @@ static long load_create(const union bpf_attr *attr, const struct load *load,
 		.line_info_rec_size = request->line_info_rec_size,
 		.verified_insns = result->verified_insns,
 	};
-	int err = prog_tag(image.tag, load->insns, attr->insn_cnt);
 
+	memcpy(image.tag, load->tag, sizeof(image.tag));
 	trim_records(load->func_info, image.nr_func_info, &image.func_info_rec_size,
 		     sizeof(struct bpf_func_info));
 	trim_records(load->line_info, image.nr_line_info, &image.line_info_rec_size,
 		     sizeof(struct bpf_line_info));
-	return err ? err : prog_create(&image);
+	return prog_create(&image);
 }
 
 /* With everything copied in: the log, the verifier, the object. */
@@ -207,6 +210,8 @@ static long load_verify(struct call *call, struct load *load, const struct prog_
 		return err;
 	request.log = log_buf_sink(&log);
 	err = load_btf(load, attr, &request);
+	if (!err)
+		err = prog_tag(load->tag, load->insns, attr->insn_cnt);
 	if (!err)
 		err = verify_program(&request, &result);
 	err = log_buf_finish(&log, err, &true_size);

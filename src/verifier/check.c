@@ -8,6 +8,7 @@
  * hold within straight-line code. What a branch on a constant skips is not looked at: libbpf leaves
  * calls and accesses there that this kernel does not have.
  */
+#include "base/log.h"
 #include "base/memory.h"
 #include "verifier/internal.h"
 
@@ -20,6 +21,7 @@
 #include "verifier/known.h"
 #include "vm/helper.h"
 #include "vm/insn.h"
+#include "vm/kfunc.h"
 #include "vm/printk.h"
 
 #define ALL_WRITTEN ((1u << NR_REGS) - 1)
@@ -498,6 +500,70 @@ static int check_helper_call(struct walk *w, s32 id)
 	return helper->ret == RET_VOID ? 0 : check_write(w, 0);
 }
 
+static int check_kfunc_permission(struct walk *w, const struct kernel_function *function)
+{
+	const struct verify_request *request = w->v->request;
+	const struct kfunc *kfunc = kfunc_of(function->number);
+
+	if (!kfunc || !kfunc_allowed(kfunc, request->type)) {
+		verbose(w->v, "calling kernel function %s is not allowed\n", function->name);
+		if (!kfunc)
+			log_line(LOG_REFUSED, "BPF_PROG_LOAD: kernel function %s is not served",
+				 function->name);
+		return -EACCES;
+	}
+	if ((kfunc->flags & KF_MAY_SLEEP) && !(request->flags & BPF_F_SLEEPABLE)) {
+		verbose(w->v, "program must be sleepable to call sleepable kfunc %s\n",
+			function->name);
+		return -EACCES;
+	}
+	if (w->locked && !(kfunc->flags & KF_IN_LOCK)) {
+		verbose(w->v, "function calls are not allowed while holding a lock\n");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int check_kfunc_argument(struct walk *w, const struct kfunc *kfunc, u32 reg)
+{
+	const u8 kind = w->regs[reg].kind;
+
+	switch (kfunc->call.args[reg - 1]) {
+	case ARG_NONE:
+	case ARG_UNSAFE:
+		return 0;
+	case ARG_ANY:
+		if (w->written & 1u << reg && (kind == UNKNOWN || kind == SCALAR))
+			return 0;
+		verbose(w->v, "R%u is not a scalar\n", reg);
+		return -EINVAL;
+	}
+	return check_read(w, reg);
+}
+
+static int check_kfunc_call(struct walk *w, const struct bpf_insn *insn)
+{
+	const struct kernel_function *function = kfunc_called(w->v, insn);
+	const struct kfunc *kfunc;
+	int err;
+
+	if (!function) {
+		verbose(w->v, "invalid kernel function call not eliminated in verifier pass\n");
+		return -EINVAL;
+	}
+	err = check_kfunc_permission(w, function);
+	if (err)
+		return err;
+	kfunc = kfunc_of(function->number);
+	for (u32 reg = 1; reg <= 5 && !err; reg++)
+		err = check_kfunc_argument(w, kfunc, reg);
+	if (err)
+		return err;
+	clobber(w);
+	known_forget(w->regs, 0, 5);
+	return kfunc->call.ret == RET_VOID ? 0 : check_write(w, 0);
+}
+
 static void go_on_at(struct walk *w, u32 pc)
 {
 	if (!w->seen[pc])
@@ -521,10 +587,8 @@ static int check_call(struct walk *w, const struct bpf_insn *insn, s64 *next)
 		return reserved_fields(w, "BPF_CALL");
 	if (insn->src_reg == 0)
 		return check_helper_call(w, insn->imm);
-	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
-		verbose(w->v, "invalid kernel function call not eliminated in verifier pass\n");
-		return -EINVAL;
-	}
+	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
+		return check_kfunc_call(w, insn);
 	go_on_at(w, (u32)*next);
 	w->locked = false;
 	*next = (s64)w->pc + 1 + insn->imm;

@@ -16,6 +16,16 @@ struct verifier {
 	u32 insn_cnt;
 	/* Deepest byte of the frame that is seen to be used, by subprogram. */
 	u16 stack_depth[PROG_MAX_SUBPROGS];
+	struct kernel_function *functions; /* of the kernel, that the program names */
+	u32 nr_functions;
+};
+
+#define FUNCTIONS_MAX 256 /* different ones in a program */
+
+/* A kernel function by its id in the kernel's BTF; number is its row in kfuncs.def, or 0. */
+struct kernel_function {
+	u32 id, number;
+	char name[64];
 };
 
 /* Writes a line to the log, if there is one. */
@@ -34,6 +44,15 @@ int check_subprogs(struct verifier *v);
 int check_reachability(struct verifier *v);
 /* The subprogram that contains instruction pc. */
 u32 subprog_at(const struct verifier *v, u32 pc);
+
+/* kfuncs.c */
+/* Finds the functions that the program's calls name, reached or not. */
+int find_kfuncs(struct verifier *v);
+/* The function of a call that find_kfuncs() has seen; NULL for id 0. */
+const struct kernel_function *kfunc_called(const struct verifier *v, const struct bpf_insn *insn);
+/* Turns the calls into the file form. */
+void resolve_kfuncs(struct verifier *v);
+void free_kfuncs(struct verifier *v);
 
 /* check.c */
 int check_instructions(struct verifier *v);

@@ -55,15 +55,6 @@ static int add_subprog(struct verifier *v, s64 start)
 	return 0;
 }
 
-/* A call of a kernel function by BTF id; there is no kernel, hence no BTF of it. */
-static int refuse_kernel_function(struct verifier *v, const struct bpf_insn *insn)
-{
-	if (!insn->imm && !insn->off)
-		return 0; /* such a call is refused when it is reached */
-	verbose(v, "calling kernel function is not supported without CONFIG_DEBUG_INFO_BTF\n");
-	return -ENOTSUPP;
-}
-
 int find_subprogs(struct verifier *v)
 {
 	int err = add_subprog(v, 0);
@@ -73,9 +64,6 @@ int find_subprogs(struct verifier *v)
 
 		if (insn_names_subprog(insn))
 			err = add_subprog(v, (s64)pc + 1 + insn->imm);
-		else if (insn->code == (BPF_JMP | BPF_CALL) &&
-			 insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
-			err = refuse_kernel_function(v, insn);
 	}
 	return err;
 }

@@ -40,6 +40,8 @@ static int run_passes(struct verifier *v)
 	if (!err)
 		err = find_subprogs(v);
 	if (!err)
+		err = find_kfuncs(v);
+	if (!err)
 		err = check_subprogs(v);
 	if (!err)
 		err = verify_btf_info(v->request, v->result);
@@ -57,6 +59,9 @@ static int run_passes(struct verifier *v)
 		err = check_call_depth(v);
 	if (!err)
 		err = check_stack_size(v);
+	if (!err)
+		resolve_kfuncs(v);
+	free_kfuncs(v);
 	return err;
 }
 

@@ -11,6 +11,7 @@
 #include "base/lock.h"
 #include "base/memory.h"
 #include "vm/jit.h"
+#include "vm/kfunc.h"
 
 static const struct engine *chosen; /* NULL: by the trust that the program has */
 
@@ -77,6 +78,10 @@ int vm_run(struct vm_run *run, u64 *retval)
 	err = run->engine->run(run, retval);
 	if (unlikely(run->spin_lock))
 		err = drop_spin_lock(run);
+	if (unlikely(run->open.all)) {
+		kfunc_end_run(run);
+		err = -EFAULT;
+	}
 	run->prog = prog;
 	return err;
 }

@@ -32,6 +32,7 @@ enum helper_arg {
 	ARG_CALLBACK,     /* instruction index of a subprogram */
 	ARG_SPIN_LOCK,    /* the spin lock of a map's value */
 	ARG_STACK_OR_NULL,/* callback context: any value, passed through */
+	ARG_UNSAFE,       /* an address that may be none: the function looks */
 };
 
 enum helper_ret { RET_INT, RET_VOID, RET_MAP_VALUE_OR_NULL };

@@ -121,6 +121,11 @@ static inline bool insn_is_tail_call(const struct bpf_insn *insn)
 	       insn->imm == BPF_FUNC_tail_call;
 }
 
+static inline bool insn_is_kfunc_call(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_JMP | BPF_CALL) && insn->src_reg == BPF_PSEUDO_KFUNC_CALL;
+}
+
 /* Refers to a subprogram of the same program: a local call, or the address of a callback. */
 static inline bool insn_names_subprog(const struct bpf_insn *insn)
 {

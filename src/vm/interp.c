@@ -20,6 +20,7 @@
 #include "vm/engine.h"
 #include "vm/helper.h"
 #include "vm/insn.h"
+#include "vm/kfunc.h"
 #include "vm/packet_load.h"
 
 struct frame {
@@ -341,7 +342,17 @@ static const struct bpf_insn *enter_next(struct vm_run *run, u64 *regs)
 	return run->prog->code;
 }
 
-/* Calls a helper with R1-R5, result in R0. False after a fault. */
+/* Calls a function with R1-R5, result in R0. False after a fault. */
+static inline bool call_function(struct vm_run *run, const struct helper *helper, u64 *regs)
+{
+	if (unlikely(!helper_arguments_ok(run, helper, regs)))
+		return false;
+	regs[0] = helper->fn(run, regs[1], regs[2], regs[3], regs[4], regs[5]);
+	clobber(regs, helper->ret == RET_VOID ? 0 : 1);
+	return likely(!run->fault.set);
+}
+
+/* Calls a helper; the same results. */
 static inline bool call_helper(struct vm_run *run, u32 id, u64 *regs)
 {
 	const struct helper *helper = helper_of(id);
@@ -355,11 +366,22 @@ static inline bool call_helper(struct vm_run *run, u32 id, u64 *regs)
 		vm_faultf(run, "function calls are not allowed while holding a lock");
 		return false;
 	}
-	if (unlikely(!helper_arguments_ok(run, helper, regs)))
+	return call_function(run, helper, regs);
+}
+
+static bool call_kfunc(struct vm_run *run, u32 number, u64 *regs)
+{
+	const struct kfunc *kfunc = kfunc_of(number);
+
+	if (unlikely(!kfunc || !kfunc_allowed(kfunc, run->prog->type))) {
+		vm_faultf(run, "call of a kernel function which programs of this type have not");
 		return false;
-	regs[0] = helper->fn(run, regs[1], regs[2], regs[3], regs[4], regs[5]);
-	clobber(regs, helper->ret == RET_VOID ? 0 : 1);
-	return likely(!run->fault.set);
+	}
+	if (unlikely(run->spin_lock && !(kfunc->flags & KF_IN_LOCK))) {
+		vm_faultf(run, "function calls are not allowed while holding a lock");
+		return false;
+	}
+	return call_function(run, &kfunc->call, regs);
 }
 
 #pragma GCC diagnostic push
@@ -571,6 +593,11 @@ call:
 			goto stop;
 		if (unlikely(run->next))
 			goto tail_call;
+		NEXT();
+	}
+	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL) {
+		if (unlikely(!call_kfunc(run, (u32)insn->imm, regs)))
+			goto stop;
 		NEXT();
 	}
 	to = (insn - code) + 1 + (s64)insn->imm;

@@ -18,6 +18,7 @@
 #include "shm/vcpu.h"
 #include "vm/helper.h"
 #include "vm/insn.h"
+#include "vm/kfunc.h"
 #include "vm/loops.h"
 #include "vm/packet_load.h"
 #include "vm/state.h"
@@ -181,7 +182,7 @@ static bool takes_callback(const struct helper *helper)
 
 static u64 no_helper(struct vm_run *run)
 {
-	return vm_faultf(run, "call of a helper which programs of this type have not");
+	return vm_faultf(run, "call of a function which programs of this type have not");
 }
 
 static u64 no_instruction(struct vm_run *run)
@@ -197,6 +198,24 @@ static void call_fault(struct translation *t, u64 (*fault)(struct vm_run *run))
 						 .may_fault = true});
 }
 
+static void call_function(struct translation *t, const struct helper *helper)
+{
+	t->out->call(&t->jit, &(struct jit_call){.function = PTR_U64(helper->fn),
+						 .takes_run = true,
+						 .may_fault = true,
+						 .calls_back = takes_callback(helper)});
+}
+
+static void call_kfunc(struct translation *t, const struct bpf_insn *insn)
+{
+	const struct kfunc *kfunc = kfunc_of((u32)insn->imm);
+
+	if (kfunc && kfunc_allowed(kfunc, t->jit.prog->type))
+		call_function(t, &kfunc->call);
+	else
+		call_fault(t, no_helper);
+}
+
 static void call_helper(struct translation *t, const struct bpf_insn *insn)
 {
 	const struct helper *helper = helper_of((u32)insn->imm);
@@ -206,10 +225,7 @@ static void call_helper(struct translation *t, const struct bpf_insn *insn)
 	else if (helper->flags & HF_TAIL_CALL)
 		t->out->tail_call(&t->jit, known_map(t, BPF_REG_2));
 	else if (!call_operation(t, helper) && !call_loop(t, helper))
-		t->out->call(&t->jit, &(struct jit_call){.function = PTR_U64(helper->fn),
-							 .takes_run = true,
-							 .may_fault = true,
-							 .calls_back = takes_callback(helper)});
+		call_function(t, helper);
 }
 
 static bool call_local(struct translation *t, const struct bpf_insn *insn)
@@ -347,6 +363,9 @@ static bool translate(struct translation *t, const struct bpf_insn *insn)
 		return jump(t, insn);
 	case INSN_CALL:
 		call_helper(t, insn);
+		return true;
+	case INSN_CALL_KERNEL:
+		call_kfunc(t, insn);
 		return true;
 	case INSN_CALL_LOCAL:
 		return call_local(t, insn);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * prog.h: the program object. The file holds instructions in the form that info returns (map
- * references by id); each process derives its own runnable code from it.
+ * references by id, kernel functions by their row in kfuncs.def); each process derives its own runnable code from it.
  */
 #ifndef VM_PROG_H
 #define VM_PROG_H
@@ -15,7 +15,7 @@
 #include "vm/prog_type.h"
 
 /* Raised whenever the program's file changes its meaning. */
-#define PROG_FILE_FORMAT 2
+#define PROG_FILE_FORMAT 3
 
 #define PROG_MAX_MAPS 64
 #define PROG_MAX_BOUND_MAPS 64 /* PROG_BIND_MAP, beyond those at load */

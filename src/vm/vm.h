@@ -74,6 +74,12 @@ struct vm_targets {
 	u32 count, room;
 };
 
+/* What the program has begun and has to end, by kernel functions (kfunc.h). */
+struct vm_open {
+	u32 all; /* of those below together */
+	u32 rcu, preempt, irq;
+};
+
 struct both;
 struct engine;
 struct lock;
@@ -93,6 +99,7 @@ struct vm_run {
 	u32 tail_calls;        /* made in this run */
 	struct prog *next;     /* where the tail call just made goes; NULL: there is none */
 	struct lock *spin_lock; /* in a map's value, that the program holds now */
+	struct vm_open open;
 	u64 insns_left;        /* instruction budget; a run that uses it up faults */
 	struct vm_fault fault;
 	const struct engine *engine;

@@ -106,6 +106,17 @@ struct fault_case {
 #define ADDRESS(dst, what) RAW(0x18, dst, what, 0, 0), RAW(0, 0, 0, 0, 0)
 enum { VALUE0 = 8, READ_ONLY0, END_OF_MAP };
 
+enum {
+	KFUNC_NONE,
+#define KFUNC(name, ...) KFUNC_##name,
+#include "vm/kfuncs.def"
+#undef KFUNC
+	KFUNC_END
+};
+#define CALL_KERNEL(function) RAW(0x85, 0, 2, 0, KFUNC_##function)
+/* R1 = fp-8 */
+#define FRAME_R1 MOV_X(R1, R10), ALU64_K(ADD, R1, -8)
+
 static const struct fault_case cases[] = {
 	{"stack", NULL, 0, BODY(ST_K(DW, R10, -512, 1), ST_K(B, R10, -1, 1), MOV_K(R0, 0), EXIT)},
 	{"stack reads as zero", NULL, 0, BODY(LD(DW, R0, R10, -256), EXIT)},
@@ -173,6 +184,31 @@ static const struct fault_case cases[] = {
 	{"unknown opcode", "unknown instruction ff", 0, BODY(RAW(0xff, 0, 0, 0, 0), EXIT)},
 	{"unknown variant", "unknown instruction 37", 0, BODY(RAW(0x37, 0, 0, 5, 1), EXIT)},
 	{"unknown helper", "call of helper 99999, which programs of this type have not", 0, BODY(CALL(99999), EXIT)},
+	{"kernel function 0", "call of a kernel function which programs", 0,
+	 BODY(CALL_KERNEL(NONE), EXIT)},
+	{"kernel function beyond the last", "call of a kernel function which programs", 0,
+	 BODY(CALL_KERNEL(END), EXIT)},
+	{"RCU section", NULL, 0,
+	 BODY(CALL_KERNEL(rcu_read_lock), CALL_KERNEL(rcu_read_unlock), MOV_K(R0, 0), EXIT)},
+	{"RCU section not begun", "unmatched rcu read unlock", 0,
+	 BODY(CALL_KERNEL(rcu_read_unlock), EXIT)},
+	{"RCU section twice", "nested rcu read lock", 1,
+	 BODY(CALL_KERNEL(rcu_read_lock), CALL_KERNEL(rcu_read_lock), EXIT)},
+	{"RCU section not ended", "cannot be used inside bpf_rcu_read_lock-ed region", 0,
+	 BODY(CALL_KERNEL(rcu_read_lock), MOV_K(R0, 0), EXIT)},
+	{"preemption enabled", "unmatched attempt to enable preemption", 0,
+	 BODY(CALL_KERNEL(preempt_enable), EXIT)},
+	{"preemption left disabled", "inside bpf_preempt_disable-ed region", 0,
+	 BODY(CALL_KERNEL(preempt_disable), MOV_K(R0, 0), EXIT)},
+	{"interrupts left disabled", "inside bpf_local_irq_save-ed region", 2,
+	 BODY(FRAME_R1, CALL_KERNEL(local_irq_save), MOV_K(R0, 0), EXIT)},
+	{"interrupts in wrong order", "cannot restore irq state out of order", 8,
+	 BODY(FRAME_R1, CALL_KERNEL(local_irq_save), MOV_X(R1, R10), ALU64_K(ADD, R1, -16),
+	      CALL_KERNEL(local_irq_save), FRAME_R1, CALL_KERNEL(local_irq_restore), EXIT)},
+	{"iterator outside the stack", "R1 of bpf_iter_num_next: 8 writable bytes at", 0,
+	 BODY(CALL_KERNEL(iter_num_next), EXIT)},
+	{"forged iterator", NULL, 0,
+	 BODY(FRAME_R1, ST_K(DW, R10, -8, -1), CALL_KERNEL(iter_num_next), MOV_K(R0, 0), EXIT)},
 	{"no end", "does not end with an exit or a jump", 0, BODY(MOV_K(R0, 0))},
 	{"ld_imm64 over the end", "unknown instruction 18", 0,
 	 BODY(RAW(0x18, 0, 0, 0, 0), EXIT)},

@@ -1025,7 +1025,7 @@ static void every_instruction_is_translated(void **unused)
 static void unreached_code_may_be_anything(void **unused)
 {
 	static const struct bpf_insn odd[] = {
-		CALL(9999), RAW(0x85, 0, 2, 0, 1), MOV_K(R11, 0x41414141), MOV_X(R15, R12),
+		CALL(9999), RAW(0x85, 0, 2, 0, 9999), MOV_K(R11, 0x41414141), MOV_X(R15, R12),
 		RAW(0xb7, R1, R3, 5, 0), ATOMIC(W, 0x77, R1, 0, R2), RAW(0x57, R1, R7, 0, 0), JA(4000),
 	};
 	static struct program dead, live;

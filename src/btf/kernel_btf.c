@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * kernel_btf.c: see kernel_btf.h. Makes no index: some 100000 types are passed over in a
+ * millisecond, and a load asks for few. Trusts the file as little as any other.
+ */
+#include "btf/kernel_btf.h"
+
+#include <errno.h>
+#include <linux/btf.h>
+#include <string.h>
+
+#include "base/syscall.h"
+#include "btf/check.h"
+
+#define KERNEL_BTF_PATH "/sys/kernel/btf/vmlinux"
+#define KERNEL_BTF_MAX (256u << 20)
+
+/* Linux before 6.16 cannot map the file. */
+static int read_all(struct kernel_btf *btf, int fd, size_t size)
+{
+	btf->mapped = ROUND_UP(size, PAGE_BYTES);
+	btf->data = sys_mmap(NULL, btf->mapped, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (sys_is_err(btf->data)) {
+		btf->data = NULL;
+		return -ENOMEM;
+	}
+	while (btf->size < size) {
+		long got = sys_read(fd, btf->data + btf->size, size - btf->size);
+
+		if (got <= 0)
+			return got ? (int)got : -EINVAL;
+		btf->size += (size_t)got;
+	}
+	return 0;
+}
+
+static int find_sections(struct kernel_btf *btf)
+{
+	struct btf_header hdr;
+	u64 types, strings;
+
+	if (btf->size < sizeof(hdr))
+		return -EINVAL;
+	memcpy(&hdr, btf->data, sizeof(hdr));
+	types = (u64)hdr.hdr_len + hdr.type_off;
+	strings = (u64)hdr.hdr_len + hdr.str_off;
+	if (hdr.magic != BTF_MAGIC || types % sizeof(u32) || types + hdr.type_len > btf->size ||
+	    !hdr.str_len || strings + hdr.str_len > btf->size ||
+	    btf->data[strings + hdr.str_len - 1])
+		return -EINVAL;
+	btf->types = btf->data + types;
+	btf->types_end = btf->types + hdr.type_len;
+	btf->strings = (const char *)btf->data + strings;
+	btf->strings_len = hdr.str_len;
+	return 0;
+}
+
+int kernel_btf_open(struct kernel_btf *btf)
+{
+	int fd = sys_openat(AT_FDCWD, KERNEL_BTF_PATH, O_RDONLY | O_CLOEXEC, 0);
+	struct stat st;
+	int err;
+
+	*btf = (struct kernel_btf){0};
+	if (fd < 0)
+		return -ENOENT;
+	err = sys_fstat(fd, &st);
+	if (!err && (st.st_size <= 0 || st.st_size > KERNEL_BTF_MAX))
+		err = -EINVAL;
+	if (!err)
+		err = read_all(btf, fd, (size_t)st.st_size);
+	if (!err)
+		err = find_sections(btf);
+	sys_close(fd);
+	if (err)
+		kernel_btf_close(btf);
+	return err;
+}
+
+const char *kernel_btf_function(const struct kernel_btf *btf, u32 id)
+{
+	const u8 *at = btf->types;
+
+	for (u32 n = 1; (size_t)(btf->types_end - at) >= sizeof(struct btf_type); n++) {
+		const struct btf_type *t = (const void *)at;
+		const u64 size = sizeof(*t) + (u64)btf_records_size(t->info);
+
+		if (n == id)
+			return BTF_INFO_KIND(t->info) == BTF_KIND_FUNC &&
+					       t->name_off < btf->strings_len
+				       ? btf->strings + t->name_off
+				       : NULL;
+		if (size > (u64)(btf->types_end - at))
+			break;
+		at += size;
+	}
+	return NULL;
+}
+
+void kernel_btf_close(struct kernel_btf *btf)
+{
+	if (btf->data)
+		sys_munmap(btf->data, btf->mapped);
+	*btf = (struct kernel_btf){0};
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * kernel_btf.h: the BTF of the kernel that this machine runs, which loaders use to turn names of
+ * kernel functions into numbers. Here it turns them back, and nothing else.
+ */
+#ifndef BTF_KERNEL_BTF_H
+#define BTF_KERNEL_BTF_H
+
+#include "base/compiler.h"
+
+struct kernel_btf {
+	u8 *data; /* NULL: not open */
+	size_t size, mapped;
+	const u8 *types, *types_end;
+	const char *strings;
+	u32 strings_len;
+};
+
+/* 0; -ENOENT on a machine that does not offer it, -ENOMEM, -EINVAL. */
+must_check int kernel_btf_open(struct kernel_btf *btf);
+/* The name of the function with this id; NULL when the id is not that of one. */
+const char *kernel_btf_function(const struct kernel_btf *btf, u32 id);
+void kernel_btf_close(struct kernel_btf *btf);
+
+#endif

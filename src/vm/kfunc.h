@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * kfunc.h: the table of kernel functions that programs call by name (kfuncs). One row each in
+ * kfuncs.def, with arguments of the same kinds as those of helpers, proven in the same way.
+ *
+ * A loader names such a function by its number in the BTF of the kernel at hand; the file form of a
+ * program has its number in this table instead, which means the same on every machine.
+ */
+#ifndef VM_KFUNC_H
+#define VM_KFUNC_H
+
+#include "vm/helper.h"
+
+enum kfunc_flags {
+	KF_MAY_SLEEP = 1 << 0, /* only for sleepable programs */
+	KF_IN_LOCK = 1 << 1,   /* also while a spin lock is held */
+};
+
+struct kfunc {
+	struct helper call; /* its groups, flags and map_bit are not used */
+	u64 types;          /* bit per BPF_PROG_TYPE_* that may call it */
+	u32 flags;
+};
+
+/* By the number of its row, from 1; NULL for another number. */
+const struct kfunc *kfunc_of(u32 number);
+/* The number of the row with a name; 0: there is none. */
+u32 kfunc_find(const char *name);
+
+static inline bool kfunc_allowed(const struct kfunc *kfunc, const struct prog_type *type)
+{
+	return kfunc->types >> type->type & 1;
+}
+
+/*
+ * Ends what a run has begun and not ended (struct vm_open). Those that the kernel's verifier would
+ * have met are a fault.
+ */
+void kfunc_end_run(struct vm_run *run);
+
+#endif

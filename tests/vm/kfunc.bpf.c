@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * kfunc.bpf.c: programs that call kernel functions by name. Each returns what the function said, or
+ * a number made of several answers; test_kfunc.c has what it must be.
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#define ANSWERS(name)                                                                              \
+	SEC("tc") int name(struct __sk_buff *skb)
+
+extern void bpf_rcu_read_lock(void) __ksym;
+extern void bpf_rcu_read_unlock(void) __ksym;
+extern void bpf_preempt_disable(void) __ksym;
+extern void bpf_preempt_enable(void) __ksym;
+extern void bpf_local_irq_save(unsigned long *flags) __ksym;
+extern void bpf_local_irq_restore(unsigned long *flags) __ksym;
+extern int bpf_strcmp(const char *s1, const char *s2) __ksym;
+extern int bpf_strcasecmp(const char *s1, const char *s2) __ksym;
+extern int bpf_strchr(const char *s, char c) __ksym;
+extern int bpf_strchrnul(const char *s, char c) __ksym;
+extern int bpf_strnchr(const char *s, unsigned long count, char c) __ksym;
+extern int bpf_strrchr(const char *s, int c) __ksym;
+extern int bpf_strlen(const char *s) __ksym;
+extern int bpf_strnlen(const char *s, unsigned long count) __ksym;
+extern int bpf_strspn(const char *s, const char *accept) __ksym;
+extern int bpf_strcspn(const char *s, const char *reject) __ksym;
+extern int bpf_strstr(const char *s1, const char *s2) __ksym;
+extern int bpf_strnstr(const char *s1, const char *s2, unsigned long len) __ksym;
+
+struct bpf_iter_num {
+	__u64 opaque[1];
+} __attribute__((aligned(8)));
+extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym;
+extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym;
+extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym;
+
+const char text[] = "One two three two";
+const char ending[] = "two";
+char long_text[70000];
+/* Written before each test by test_kfunc.c; constants would be worked out at load. */
+int from, to;
+__u64 where;
+
+ANSWERS(sections)
+{
+	unsigned long outer, inner;
+
+	bpf_rcu_read_lock();
+	bpf_rcu_read_unlock();
+	bpf_preempt_disable();
+	bpf_preempt_disable();
+	bpf_preempt_enable();
+	bpf_preempt_enable();
+	bpf_local_irq_save(&outer);
+	bpf_local_irq_save(&inner);
+	bpf_local_irq_restore(&inner);
+	bpf_local_irq_restore(&outer);
+	return 1;
+}
+
+ANSWERS(strcmp_less)
+{
+	return bpf_strcmp(text, ending);
+}
+
+ANSWERS(strcmp_more)
+{
+	return bpf_strcmp(ending, text);
+}
+
+ANSWERS(strcmp_equal)
+{
+	return bpf_strcmp(ending, text + 14);
+}
+
+ANSWERS(strcasecmp_equal)
+{
+	return bpf_strcasecmp("tWO", ending);
+}
+
+ANSWERS(strcasecmp_more)
+{
+	return bpf_strcasecmp("Z", "a");
+}
+
+ANSWERS(strchr_found)
+{
+	return bpf_strchr(text, 't');
+}
+
+ANSWERS(strchr_end)
+{
+	return bpf_strchr(text, 0);
+}
+
+ANSWERS(strchr_absent)
+{
+	return bpf_strchr(text, 'x');
+}
+
+ANSWERS(strchr_endless)
+{
+	return bpf_strchr(long_text, 'x');
+}
+
+ANSWERS(strchrnul_absent)
+{
+	return bpf_strchrnul(text, 'x');
+}
+
+ANSWERS(strnchr_short)
+{
+	return bpf_strnchr(text, 4, 't');
+}
+
+ANSWERS(strnchr_found)
+{
+	return bpf_strnchr(text, 5, 't');
+}
+
+ANSWERS(strrchr_found)
+{
+	return bpf_strrchr(text, 't');
+}
+
+ANSWERS(strlen_text)
+{
+	return bpf_strlen(text);
+}
+
+ANSWERS(strlen_endless)
+{
+	return bpf_strlen(long_text);
+}
+
+ANSWERS(strnlen_short)
+{
+	return bpf_strnlen(text, 4);
+}
+
+ANSWERS(strnlen_long)
+{
+	return bpf_strnlen(text, 100);
+}
+
+ANSWERS(strnlen_endless)
+{
+	return bpf_strnlen(long_text, 65536);
+}
+
+ANSWERS(strlen_nowhere)
+{
+	return bpf_strlen((const char *)where);
+}
+
+ANSWERS(strspn_some)
+{
+	return bpf_strspn(text, " tOnew");
+}
+
+ANSWERS(strspn_none)
+{
+	return bpf_strspn(text, "");
+}
+
+ANSWERS(strcspn_some)
+{
+	return bpf_strcspn(text, "wh");
+}
+
+ANSWERS(strcspn_all)
+{
+	return bpf_strcspn(text, "xyz");
+}
+
+ANSWERS(strstr_found)
+{
+	return bpf_strstr(text, ending);
+}
+
+ANSWERS(strstr_absent)
+{
+	return bpf_strstr(text, "twoo");
+}
+
+ANSWERS(strstr_empty)
+{
+	return bpf_strstr(text, "");
+}
+
+ANSWERS(strnstr_found)
+{
+	return bpf_strnstr(text, ending, 7);
+}
+
+ANSWERS(strnstr_short)
+{
+	return bpf_strnstr(text, ending, 6);
+}
+
+ANSWERS(iterate)
+{
+	struct bpf_iter_num it;
+	int *number, sum = 0, count = 0;
+
+	bpf_iter_num_new(&it, from, to);
+	while ((number = bpf_iter_num_next(&it))) {
+		sum += *number;
+		count++;
+	}
+	bpf_iter_num_destroy(&it);
+	return sum * 100 + count;
+}
+
+ANSWERS(iterate_error)
+{
+	struct bpf_iter_num it;
+	int err = bpf_iter_num_new(&it, from, to);
+
+	if (bpf_iter_num_next(&it))
+		err = 1;
+	bpf_iter_num_destroy(&it);
+	return err;
+}
+
+ANSWERS(iterate_twice)
+{
+	struct bpf_iter_num outer, inner;
+	int *i, *j, sum = 0;
+
+	bpf_iter_num_new(&outer, 0, 1000);
+	while ((i = bpf_iter_num_next(&outer))) {
+		bpf_iter_num_new(&inner, 0, 100);
+		while ((j = bpf_iter_num_next(&inner)))
+			sum += *i ^ *j;
+		bpf_iter_num_destroy(&inner);
+	}
+	bpf_iter_num_destroy(&outer);
+	return sum;
+}
+
+char LICENSE[] SEC("license") = "GPL";
