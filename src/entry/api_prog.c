@@ -9,6 +9,7 @@
 #include "base/atomic.h"
 #include "base/memory.h"
 #include "base/syscall.h"
+#include "base/user_stack.h"
 #include "vm/prog.h"
 #include "vm/test_run.h"
 
@@ -50,6 +51,7 @@ static void run_once(struct userbpf_runner *runner, struct userbpf_run *run)
 
 API int userbpf_runner_run(struct userbpf_runner *runner, struct userbpf_run *runs, size_t count)
 {
+	USER_STACK_ENTRY;
 	size_t done = 0;
 	int first = 0;
 

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/syscall.h"
 #include "base/user_mem.h"
+#include "base/user_stack.h"
 #include "cmd/bpf.h"
 #include "vm/vm.h"
 
@@ -30,8 +31,10 @@
 EXPORT long preload_syscall(long nr, long a, long b, long c, long d, long e,
 			    long f) __asm__("syscall");
 
-static long served(long cmd, long attr, long size)
+/* Takes the place of preload_syscall(): its return address is that of the application's call. */
+__attribute__((noinline)) static long served(long cmd, long attr, long size)
 {
+	USER_STACK_ENTRY;
 	int saved = errno;
 	long answer = bpf_call((int)cmd, (u64)attr, (u32)size);
 

@@ -162,6 +162,7 @@ enum map_helpers {
 	MAP_H_FOR_EACH = 1 << 7,
 	MAP_H_TAIL_CALL = 1 << 8,
 	MAP_H_REDIRECT = 1 << 9,
+	MAP_H_STACKID = 1 << 13,
 };
 
 /*
