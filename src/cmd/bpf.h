@@ -23,6 +23,8 @@ int bpf_init(void);
 int bpf_mmap_fd(int fd, u64 offset, u64 len, int prot, int flags);
 /* "anon_inode:bpf-map" and so on for a descriptor of ours; NULL otherwise. */
 const char *bpf_fd_name(int fd);
+/* A descriptor of ours for which poll(2) says something else than for a file? */
+bool bpf_polls(int fd);
 /* Fills text with what /proc/self/fdinfo shows for a descriptor of ours. Length, or -EINVAL. */
 int bpf_fdinfo(int fd, char *text, size_t size);
 /* One line with the commands this process was served and refused; for `userbpf run -v`. */

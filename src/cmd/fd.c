@@ -84,6 +84,18 @@ const char *bpf_fd_name(int fd)
 	return name;
 }
 
+bool bpf_polls(int fd)
+{
+	struct object *object = object_behind(fd, NULL);
+	bool polls;
+
+	if (!object)
+		return false;
+	polls = object->type->poll != NULL;
+	object_put(object);
+	return polls;
+}
+
 static int map_fdinfo(const struct map *map, char *text, size_t size)
 {
 	const struct map_header *h = map->header;

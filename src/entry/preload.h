@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "object/realm.h"
 
@@ -82,6 +83,13 @@ const char *bpffs_path(const char *path, char *room);
  * it lies elsewhere, else room.
  */
 const char *bpffs_name(const char *path, char *room, size_t size);
+/*
+ * Waiting in slices, so that a wake-up which was missed is met soon. wait_until: when to give up,
+ * in ns of CLOCK_MONOTONIC, INT64_MAX for a NULL timeout. wait_slice: the next milliseconds.
+ */
+s64 wait_until(const struct timespec *timeout);
+int wait_slice(s64 until);
+bool wait_is_over(s64 until);
 /* True for a descriptor of ours; errno is kept. */
 bool fd_is_bpf(int fd);
 /* True when the open file lies in what stands for bpffs. */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "base/atomic.h"
@@ -593,6 +594,20 @@ static cold void map_detach(struct object *object)
 		map->ops->detach(map);
 }
 
+static u32 map_poll(struct object *object)
+{
+	struct map *map = map_of(object);
+
+	return map->ops->poll ? map->ops->poll(map) : EPOLLERR;
+}
+
+static struct wake *map_wake(struct object *object)
+{
+	struct map *map = map_of(object);
+
+	return map->ops->wake ? map->ops->wake(map) : NULL;
+}
+
 const struct object_type map_object_type = {
 	.kind = OBJECT_MAP,
 	.name = "bpf-map",
@@ -600,4 +615,6 @@ const struct object_type map_object_type = {
 	.local_size = sizeof(struct map),
 	.attach = map_attach,
 	.detach = map_detach,
+	.poll = map_poll,
+	.wake = map_wake,
 };

@@ -234,6 +234,9 @@ struct map_ops {
 		    bool with_delete);
 	/* May [offset, offset+len) of the fd be mapped so? 0 or the errno of mmap. */
 	int (*mmap_check)(struct map *map, u64 offset, u64 len, int prot);
+	/* As those of struct object_type. Unset: EPOLLERR, for ever. */
+	u32 (*poll)(struct map *map);
+	struct wake *(*wake)(struct map *map);
 
 	/*
 	 * Creation. check: the type's attribute rules, 0 or -errno, and may change spec->max_entries.

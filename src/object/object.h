@@ -29,6 +29,7 @@ enum object_kind { OBJECT_MAP = 1, OBJECT_PROG, OBJECT_BTF, OBJECT_LINK, OBJECT_
 enum object_access { OBJECT_READ = 1, OBJECT_WRITE = 2, OBJECT_READ_WRITE = 3 };
 
 struct object;
+struct wake;
 
 struct object_type {
 	enum object_kind kind;
@@ -47,6 +48,13 @@ struct object_type {
 	 * no different. The kernel's map owner.
 	 */
 	u64 (*owner)(const struct object *object);
+	/* What poll(2) says of a descriptor, as EPOLL* bits. Unset: as of any file. */
+	u32 (*poll)(struct object *object);
+	/*
+	 * Who waits for that to change; NULL: it never does. Puts right what dead processes left, so
+	 * that wake_missed() tells.
+	 */
+	struct wake *(*wake)(struct object *object);
 };
 
 struct object {
