@@ -163,6 +163,7 @@ enum map_helpers {
 	MAP_H_TAIL_CALL = 1 << 8,
 	MAP_H_REDIRECT = 1 << 9,
 	MAP_H_STACKID = 1 << 13,
+	MAP_H_RINGBUF = 1 << 10,
 };
 
 /*

@@ -52,6 +52,9 @@ bool vm_memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write)
 		if (in_range(address, size, extra->start, extra->end - extra->start))
 			return extra->writable || !write;
 	}
+	for (u32 i = 0; i < run->nr_records; i++)
+		if (in_range(address, size, run->records[i].start, run->records[i].size))
+			return true;
 	if (in_context(run, address, size, write))
 		return true;
 	return find_value(run, address) && in_last_value(run->state, address, size, write);

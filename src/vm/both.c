@@ -136,7 +136,7 @@ static int run_twice(struct vm_run *run, u64 *retval)
 
 	run->engine = &interp_engine;
 	err = run->engine->run(run, retval);
-	if (err || run->both->full)
+	if (err || run->both->full || run->nr_records)
 		return err;
 	back_to_start(run->both);
 	run->both->second = true;

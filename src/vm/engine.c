@@ -65,12 +65,21 @@ static cold int drop_spin_lock(struct vm_run *run)
 	return -EFAULT;
 }
 
+/* Nor its records: consumers would wait for them for ever. */
+static cold int drop_records(struct vm_run *run)
+{
+	vm_discard_records(run);
+	vm_faultf(run, "the program ended with a reserved record of a ring buffer");
+	return -EFAULT;
+}
+
 int vm_run(struct vm_run *run, u64 *retval)
 {
 	struct prog *const prog = run->prog;
 	int err;
 
 	run->fault.set = false;
+	run->nr_records = 0;
 	run->pc = 0;
 	run->tail_calls = 0;
 	run->next = NULL;
@@ -82,6 +91,8 @@ int vm_run(struct vm_run *run, u64 *retval)
 		kfunc_end_run(run);
 		err = -EFAULT;
 	}
+	if (unlikely(run->nr_records))
+		err = drop_records(run);
 	run->prog = prog;
 	return err;
 }

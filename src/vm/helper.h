@@ -33,9 +33,10 @@ enum helper_arg {
 	ARG_SPIN_LOCK,    /* the spin lock of a map's value */
 	ARG_STACK_OR_NULL,/* callback context: any value, passed through */
 	ARG_UNSAFE,       /* an address that may be none: the function looks */
+	ARG_RECORD,       /* the start of a record that the run has reserved */
 };
 
-enum helper_ret { RET_INT, RET_VOID, RET_MAP_VALUE_OR_NULL };
+enum helper_ret { RET_INT, RET_VOID, RET_MAP_VALUE_OR_NULL, RET_MEM_OR_NULL };
 
 enum helper_flags {
 	HF_GPL = 1 << 0,          /* only for programs with a GPL-compatible license */

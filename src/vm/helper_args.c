@@ -128,6 +128,9 @@ static bool check_argument(struct call *call, u32 reg)
 		return check_callback(call, reg);
 	case ARG_SPIN_LOCK:
 		return check_spin_lock(call, reg);
+	case ARG_RECORD:
+		return vm_record_at(call->run, regs[reg]) ||
+		       wrong_argument(call, reg, "a record that this run has reserved");
 	}
 	return true;
 }

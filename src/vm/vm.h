@@ -80,6 +80,15 @@ struct vm_open {
 	u32 rcu, preempt, irq;
 };
 
+#define VM_RECORDS 16
+
+/* A record of a ring buffer that the run has reserved, and neither submitted nor discarded. */
+struct vm_record {
+	u64 start;
+	u64 size;
+	struct map *map;
+};
+
 struct both;
 struct engine;
 struct lock;
@@ -98,6 +107,8 @@ struct vm_run {
 	struct vm_targets targets;
 	u32 tail_calls;        /* made in this run */
 	struct prog *next;     /* where the tail call just made goes; NULL: there is none */
+	u32 nr_records;
+	struct vm_record records[VM_RECORDS];
 	struct lock *spin_lock; /* in a map's value, that the program holds now */
 	struct vm_open open;
 	u64 insns_left;        /* instruction budget; a run that uses it up faults */
@@ -165,6 +176,10 @@ u64 vm_varying(struct vm_run *run, u64 value);
 bool vm_replays(struct vm_run *run, u64 *value);
 /* Where bpf_tail_call() goes, held; NULL: nowhere, or a fault. */
 struct prog *vm_tail_target(struct vm_run *run, struct map *array, u32 index);
+/* The reserved record that begins at this address; NULL. */
+struct vm_record *vm_record_at(struct vm_run *run, u64 address);
+/* Discards what the run has not released. */
+void vm_discard_records(struct vm_run *run);
 void vm_release_maps(struct vm_run *run);
 void vm_release_targets(struct vm_run *run);
 /* After one or several runs with this struct vm_run, before its virtual CPU is left. */

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * ring.bpf.c: one program for each thing that a program can do with a ring buffer. Arguments and
+ * results are global variables.
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "ring.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, RING_BYTES);
+} ring SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, RING_BYTES);
+} other SEC(".maps");
+
+struct inner_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, RING_BYTES);
+} inner SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct inner_ring);
+} outer SEC(".maps") = {
+	.values = {&inner},
+};
+
+__u64 flags, what, size, number;
+__s64 result;
+__u64 spins, spun;
+char bytes[RING_BYTES];
+
+static void fill(struct sample *sample)
+{
+	sample->number = number;
+	for (int i = 0; i < 3; i++)
+		sample->words[i] = number * (i + 2);
+}
+
+/* 1: there is a record, of 32 bytes. */
+SEC("socket")
+int submit(struct __sk_buff *skb)
+{
+	struct sample *sample = bpf_ringbuf_reserve(&ring, sizeof(*sample), 0);
+
+	if (!sample)
+		return 0;
+	fill(sample);
+	bpf_ringbuf_submit(sample, flags);
+	return 1;
+}
+
+SEC("socket")
+int discard(struct __sk_buff *skb)
+{
+	struct sample *sample = bpf_ringbuf_reserve(&ring, sizeof(*sample), 0);
+
+	if (!sample)
+		return 0;
+	fill(sample);
+	bpf_ringbuf_discard(sample, flags);
+	return 1;
+}
+
+SEC("socket")
+int output(struct __sk_buff *skb)
+{
+	if (size <= sizeof(bytes))
+		result = bpf_ringbuf_output(&ring, bytes, size, flags);
+	return 0;
+}
+
+SEC("socket")
+int query(struct __sk_buff *skb)
+{
+	result = bpf_ringbuf_query(&ring, what);
+	return 0;
+}
+
+/* Bit 0: all of the ring was refused, 1: so were flags, 2: the largest record was not. */
+SEC("socket")
+int limits(struct __sk_buff *skb)
+{
+	void *all = bpf_ringbuf_reserve(&ring, RING_BYTES, 0);
+	void *flagged = bpf_ringbuf_reserve(&ring, 8, 1);
+	void *largest = bpf_ringbuf_reserve(&ring, RING_BYTES - 16, 0);
+	int answer = !all | !flagged << 1 | !!largest << 2;
+
+	if (all)
+		bpf_ringbuf_discard(all, 0);
+	if (flagged)
+		bpf_ringbuf_discard(flagged, 0);
+	if (largest)
+		bpf_ringbuf_discard(largest, 0);
+	return answer;
+}
+
+/* Two records of two rings, released in the order that they were reserved in. */
+SEC("socket")
+int two(struct __sk_buff *skb)
+{
+	struct sample *first = bpf_ringbuf_reserve(&ring, sizeof(*first), 0), *second;
+
+	if (!first)
+		return 0;
+	second = bpf_ringbuf_reserve(&other, sizeof(*second), 0);
+	if (second)
+		fill(second);
+	fill(first);
+	bpf_ringbuf_submit(first, flags);
+	if (!second)
+		return 1;
+	bpf_ringbuf_discard(second, flags);
+	return 2;
+}
+
+SEC("socket")
+int nested(struct __sk_buff *skb)
+{
+	__u32 key = 0;
+	void *map = bpf_map_lookup_elem(&outer, &key);
+	struct sample *sample;
+
+	if (!map)
+		return 0;
+	sample = bpf_ringbuf_reserve(map, sizeof(*sample), 0);
+	if (!sample)
+		return 1;
+	fill(sample);
+	bpf_ringbuf_submit(sample, flags);
+	return 2;
+}
+
+static long spin(__u32 index, void *context)
+{
+	spun++;
+	return 0;
+}
+
+/* Keeps a record for a while. */
+SEC("socket")
+int hold(struct __sk_buff *skb)
+{
+	struct sample *sample = bpf_ringbuf_reserve(&ring, sizeof(*sample), 0);
+
+	if (!sample)
+		return 0;
+	fill(sample);
+	bpf_loop(spins, spin, 0, 0);
+	bpf_ringbuf_submit(sample, flags);
+	return 1;
+}
+
+char LICENSE[] SEC("license") = "GPL";
