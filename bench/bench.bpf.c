@@ -396,14 +396,12 @@ static long loop_body(__u32 index, void *sum)
 	return 0;
 }
 
-int tail_calls(struct __sk_buff *skb);
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
 	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__array(values, int(struct __sk_buff *));
-} next_program SEC(".maps") = {.values = {[0] = (void *)&tail_calls}};
+	__type(key, __u32);
+	__type(value, __u32);
+} next_program SEC(".maps");
 
 /* Calls itself until the limit. */
 SEC("tc") int tail_calls(struct __sk_buff *skb)

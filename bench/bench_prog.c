@@ -198,6 +198,9 @@ static int program_load(struct program_state *s)
 	if (bench->map)
 		err = fill_map(s->skeleton, bench);
 	s->program = program_fd(s->skeleton, bench->program);
+	if (!err && s->program == program_fd(s->skeleton, "tail_calls"))
+		err = bpf_map_update_elem(bpf_map__fd(s->skeleton->maps.next_program), &(__u32){0},
+					  &s->program, BPF_ANY);
 	s->base = bench->op == BASE_NONE ? -1 : program_fd(s->skeleton, base_name(bench));
 	return err;
 }
