@@ -140,6 +140,7 @@ static int run_twice(struct vm_run *run, u64 *retval)
 		return err;
 	back_to_start(run->both);
 	run->both->second = true;
+	run->nr_dynptrs = 0;
 	run->insns_left = insns_left;
 	run->tail_calls = 0;
 	run->prog = prog;

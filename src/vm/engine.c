@@ -79,7 +79,7 @@ int vm_run(struct vm_run *run, u64 *retval)
 	int err;
 
 	run->fault.set = false;
-	run->nr_records = 0;
+	run->nr_records = run->nr_dynptrs = 0;
 	run->pc = 0;
 	run->tail_calls = 0;
 	run->next = NULL;

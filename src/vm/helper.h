@@ -34,6 +34,9 @@ enum helper_arg {
 	ARG_STACK_OR_NULL,/* callback context: any value, passed through */
 	ARG_UNSAFE,       /* an address that may be none: the function looks */
 	ARG_RECORD,       /* the start of a record that the run has reserved */
+	ARG_VALUE_MEM,    /* writable, in a map value; its size is the next argument */
+	ARG_DYNPTR,       /* one that was initialised */
+	ARG_DYNPTR_NEW,   /* aligned stack for one */
 };
 
 enum helper_ret { RET_INT, RET_VOID, RET_MAP_VALUE_OR_NULL, RET_MEM_OR_NULL };

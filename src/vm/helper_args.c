@@ -3,7 +3,9 @@
  * helper_args.c: proves the arguments of a helper call, one by one, by the kinds that its row in
  * helpers.def names, so that the helper itself need not look. Knows no instruction.
  */
+#include "vm/dynptr.h"
 #include "vm/helper.h"
+#include "vm/state.h"
 
 /* The largest size that the kernel lets a helper argument have. */
 #define MAX_MEMORY_ARGUMENT (1u << 29)
@@ -94,6 +96,24 @@ static bool check_spin_lock(struct call *call, u32 reg)
 	return false;
 }
 
+static bool check_value_memory(struct call *call, u32 reg, u64 size)
+{
+	void *value;
+
+	return check_memory(call, reg, size, true) &&
+	       (vm_map_with_value(call->run, call->regs[reg], &value) ||
+		wrong_argument(call, reg, "in a map value"));
+}
+
+static bool check_new_dynptr(const struct call *call, u32 reg)
+{
+	const struct vm_state *state = call->run->state;
+	const u64 at = call->regs[reg] - PTR_U64(state->stack);
+
+	return (at < state->live_bytes && in_frame(at, DYNPTR_BYTES) && at % 8 == 0) ||
+	       wrong_argument(call, reg, "aligned stack for a dynptr");
+}
+
 static bool check_argument(struct call *call, u32 reg)
 {
 	const u64 *regs = call->regs;
@@ -128,6 +148,13 @@ static bool check_argument(struct call *call, u32 reg)
 		return check_callback(call, reg);
 	case ARG_SPIN_LOCK:
 		return check_spin_lock(call, reg);
+	case ARG_VALUE_MEM:
+		return check_value_memory(call, reg, next);
+	case ARG_DYNPTR:
+		return dynptr_at(call->run, regs[reg]) ||
+		       wrong_argument(call, reg, "an initialized dynptr");
+	case ARG_DYNPTR_NEW:
+		return check_new_dynptr(call, reg);
 	case ARG_RECORD:
 		return vm_record_at(call->run, regs[reg]) ||
 		       wrong_argument(call, reg, "a record that this run has reserved");

@@ -29,6 +29,9 @@ static void release(struct vm_run *run, struct vm_record *record, u64 flags, boo
 	const struct vm_record released = *record;
 
 	*record = run->records[--run->nr_records];
+	for (u32 i = run->nr_dynptrs; i--;)
+		if (PTR_U64(run->dynptrs[i].data) == released.start)
+			run->dynptrs[i].data = NULL;
 	if (run->state && run->state->value.start == released.start)
 		run->state->value.size = 0;
 	ringbuf_commit(released.map, U64_PTR(released.start), flags, discard);
@@ -40,27 +43,25 @@ void vm_discard_records(struct vm_run *run)
 		release(run, &run->records[run->nr_records - 1], 0, true);
 }
 
-HELPER_FN(ringbuf_reserve)
+u64 vm_reserve_record(struct vm_run *run, struct map *ring, u64 size)
 {
 	u64 start;
 
-	if (unlikely(r3))
-		return 0;
 	if (unlikely(run->nr_records == VM_RECORDS))
 		return vm_faultf(run, "more than %u records are reserved", VM_RECORDS);
-	start = PTR_U64(ringbuf_reserve(map_arg(r1), r2));
+	start = PTR_U64(ringbuf_reserve(ring, size));
 	if (likely(start)) {
-		run->records[run->nr_records++] = (struct vm_record){start, r2, map_arg(r1)};
+		run->records[run->nr_records++] = (struct vm_record){start, size, ring};
 		run->state->value.start = start;
-		run->state->value.size = (u32)r2;
+		run->state->value.size = (u32)size;
 		run->state->value.readable = run->state->value.writable = true;
 	}
 	return start;
 }
 
-static u64 release_at(struct vm_run *run, u64 address, u64 flags, bool discard)
+u64 vm_release_record(struct vm_run *run, u64 start, u64 flags, bool discard)
 {
-	struct vm_record *record = vm_record_at(run, address);
+	struct vm_record *record = vm_record_at(run, start);
 
 	if (unlikely(!record))
 		return vm_faultf(run, "release of a record that is not reserved");
@@ -68,14 +69,19 @@ static u64 release_at(struct vm_run *run, u64 address, u64 flags, bool discard)
 	return 0;
 }
 
+HELPER_FN(ringbuf_reserve)
+{
+	return likely(!r3) ? vm_reserve_record(run, map_arg(r1), r2) : 0;
+}
+
 HELPER_FN(ringbuf_submit)
 {
-	return release_at(run, r1, r2, false);
+	return vm_release_record(run, r1, r2, false);
 }
 
 HELPER_FN(ringbuf_discard)
 {
-	return release_at(run, r1, r2, true);
+	return vm_release_record(run, r1, r2, true);
 }
 
 HELPER_FN(ringbuf_output)

@@ -89,6 +89,20 @@ struct vm_record {
 	struct map *map;
 };
 
+#define VM_DYNPTRS 16
+
+enum dynptr_kind { DYNPTR_LOCAL, DYNPTR_RINGBUF };
+
+/* See dynptr.h. */
+struct vm_dynptr {
+	u64 address;  /* of the 16 bytes in the program's stack */
+	u64 bytes[2]; /* what was put there */
+	u8 *data;     /* NULL: nothing */
+	u32 size;
+	enum dynptr_kind kind;
+	bool read_only;
+};
+
 struct both;
 struct engine;
 struct lock;
@@ -109,6 +123,9 @@ struct vm_run {
 	struct prog *next;     /* where the tail call just made goes; NULL: there is none */
 	u32 nr_records;
 	struct vm_record records[VM_RECORDS];
+	u32 nr_dynptrs;
+	struct vm_dynptr dynptrs[VM_DYNPTRS];
+	u64 dynptrs_made;
 	struct lock *spin_lock; /* in a map's value, that the program holds now */
 	struct vm_open open;
 	u64 insns_left;        /* instruction budget; a run that uses it up faults */
@@ -178,6 +195,10 @@ bool vm_replays(struct vm_run *run, u64 *value);
 struct prog *vm_tail_target(struct vm_run *run, struct map *array, u32 index);
 /* The reserved record that begins at this address; NULL. */
 struct vm_record *vm_record_at(struct vm_run *run, u64 address);
+/* Reserves one for the run: its start, or 0, maybe with a fault. */
+u64 vm_reserve_record(struct vm_run *run, struct map *ring, u64 size);
+/* Submits or discards it, or faults; returns 0. */
+u64 vm_release_record(struct vm_run *run, u64 start, u64 flags, bool discard);
 /* Discards what the run has not released. */
 void vm_discard_records(struct vm_run *run);
 void vm_release_maps(struct vm_run *run);

@@ -159,4 +159,55 @@ int hold(struct __sk_buff *skb)
 	return 1;
 }
 
+__s64 results[16];
+
+/* A record of any size: what reserving says, then writing in front, at the end and beyond. */
+SEC("socket")
+int dynptr_record(struct __sk_buff *skb)
+{
+	struct bpf_dynptr record;
+	__u64 *slice;
+
+	results[0] = bpf_ringbuf_reserve_dynptr(&ring, size, what, &record);
+	results[1] = bpf_dynptr_write(&record, 0, &number, sizeof(number), 0);
+	results[2] = bpf_dynptr_write(&record, size - 8, &number, sizeof(number), 0);
+	results[3] = bpf_dynptr_write(&record, size - 7, &number, sizeof(number), 0);
+	results[4] = bpf_dynptr_write(&record, 8, &number, sizeof(number), 1);
+	slice = bpf_dynptr_data(&record, 8, 8);
+	if (slice)
+		*slice = number + 1;
+	results[5] = !!slice;
+	results[6] = bpf_dynptr_read(&results[7], 8, &record, 8, 0);
+	if (flags == 1ull << 32)
+		bpf_ringbuf_discard_dynptr(&record, 0);
+	else
+		bpf_ringbuf_submit_dynptr(&record, flags);
+	return 0;
+}
+
+SEC("socket")
+int dynptr_memory(struct __sk_buff *skb)
+{
+	struct bpf_dynptr memory, empty;
+	char two[2] = "ab";
+
+	results[0] = bpf_dynptr_from_mem(bytes, 100, 0, &memory);
+	results[1] = bpf_dynptr_write(&memory, 98, two, 2, 0);
+	results[2] = bpf_dynptr_write(&memory, 99, two, 2, 0);
+	results[3] = bpf_dynptr_write(&memory, 0, two, 2, 4);
+	results[4] = bpf_dynptr_read(two, 2, &memory, 97, 0);
+	results[5] = two[1];
+	results[6] = bpf_dynptr_read(two, 2, &memory, 0, 1);
+	results[7] = bpf_dynptr_read(two, 2, &memory, (__u32)-1, 0);
+	results[8] = !bpf_dynptr_data(&memory, 90, 11);
+	results[9] = bpf_dynptr_data(&memory, 90, 10) == bytes + 90;
+	results[10] = bpf_dynptr_from_mem(bytes, 100, 1, &empty);
+	results[11] = bpf_dynptr_read(two, 2, &empty, 0, 0);
+	results[12] = bpf_dynptr_write(&empty, 0, two, 2, 0);
+	results[13] = !bpf_dynptr_data(&empty, 0, 1);
+	/* One inside the other. */
+	results[14] = bpf_dynptr_write(&memory, 1, bytes, 50, 0);
+	return 0;
+}
+
 char LICENSE[] SEC("license") = "GPL";

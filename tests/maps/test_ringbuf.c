@@ -568,12 +568,80 @@ static void killed_producer(void **state)
 	ring_buffer__free(buffer);
 }
 
+static void expect_results(const int64_t *wanted, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (skel->bss->results[i] != wanted[i])
+			fail_msg("result %u is %lld, not %lld", i, (long long)skel->bss->results[i],
+				 (long long)wanted[i]);
+}
+
+static void run_dynptr(uint64_t size, uint64_t reserve, uint64_t release)
+{
+	skel->bss->size = size;
+	skel->bss->what = reserve;
+	skel->bss->flags = release;
+	skel->bss->number = 77;
+	assert_int_equal(run(PROG(dynptr_record)), 0);
+	skel->bss->flags = skel->bss->what = 0;
+}
+
+static void dynptr_records(void **state)
+{
+	static const int64_t good[] = {0, 0, 0, -E2BIG, -EINVAL, 1, 0, 78},
+			     none[] = {-EINVAL, -EINVAL, -EINVAL, -EINVAL, -EINVAL, 0, -EINVAL},
+			     big[] = {-E2BIG, -EINVAL, -EINVAL, -EINVAL, -EINVAL, 0, -EINVAL};
+
+	(void)state;
+	run_dynptr(24, 0, 0);
+	expect_results(good, 8);
+	assert_int_equal(header(0)[0], 24);
+	assert_int_equal(*(uint64_t *)(void *)(data + 16), 78);
+	assert_int_equal(*(uint64_t *)(void *)(data + 24), 77);
+	run_dynptr(1001, 0, 1ull << 32);
+	assert_int_equal(header(32)[0], 1001 | BPF_RINGBUF_DISCARD_BIT);
+	assert_int_equal(*producer, 32 + 1016);
+	run_dynptr(24, 1, 0);
+	expect_results(none, 7);
+	run_dynptr(RING_BYTES, 0, 0);
+	expect_results(none, 7);
+	run_dynptr(1u << 31, 0, 0);
+	expect_results(big, 7);
+	run_dynptr(1u << 24, 0, 0);
+	expect_results(big, 7);
+	assert_int_equal(*producer, 32 + 1016);
+}
+
+static void dynptr_memory(void **state)
+{
+	static const int64_t wanted[] = {0, 0, -E2BIG, -EINVAL, 0, 'a', -EINVAL, -E2BIG,
+					 1, 1, -EINVAL, -EINVAL, -EINVAL, 1, 0};
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		skel->bss->bytes[i] = (char)i;
+	assert_int_equal(run(PROG(dynptr_memory)), 0);
+	expect_results(wanted, 15);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(skel->bss->bytes[i + 1], i);
+	assert_int_equal(skel->bss->bytes[98], 'a');
+}
+
 /* reserve of 16 bytes into R6, and on if there is room */
 #define RESERVE                                                                                    \
 	LD64_RAW(R1, BPF_PSEUDO_MAP_FD, ring, 0), MOV_K(R2, 16), MOV_K(R3, 0),                     \
 		CALL(BPF_FUNC_ringbuf_reserve), J_K(JNE, R0, 0, 1), EXIT, MOV_X(R6, R0)
 #define SUBMIT MOV_X(R1, R6), MOV_K(R2, 0), CALL(BPF_FUNC_ringbuf_submit)
 #define END MOV_K(R0, 0), EXIT
+/* The same with a dynptr at fp-16. */
+#define RESERVE_DYNPTR                                                                             \
+	LD64_RAW(R1, BPF_PSEUDO_MAP_FD, ring, 0), MOV_K(R2, 16), MOV_K(R3, 0), MOV_X(R4, R10),     \
+		ALU64_K(ADD, R4, -16), CALL(BPF_FUNC_ringbuf_reserve_dynptr)
+#define SUBMIT_DYNPTR                                                                              \
+	MOV_X(R1, R10), ALU64_K(ADD, R1, -16), MOV_K(R2, 0), CALL(BPF_FUNC_ringbuf_submit_dynptr)
+#define DYNPTR_DATA                                                                                \
+	MOV_X(R1, R10), ALU64_K(ADD, R1, -16), MOV_K(R2, 0), MOV_K(R3, 8),                         \
+		CALL(BPF_FUNC_dynptr_data), J_K(JNE, R0, 0, 1), EXIT, MOV_X(R6, R0)
 
 /* The kernel does not load such a program, userbpf may; it does not run to its end. */
 static void expect_stopped(const struct bpf_insn *insns)
@@ -588,7 +656,7 @@ static void expect_stopped(const struct bpf_insn *insns)
 
 static void misuse(void **state)
 {
-	const struct bpf_insn programs[][24] = {
+	const struct bpf_insn programs[][32] = {
 		{RESERVE, END},
 		{RESERVE, SUBMIT, SUBMIT, END},
 		{RESERVE, SUBMIT, ST_K(DW, R6, 0, 1), END},
@@ -597,7 +665,15 @@ static void misuse(void **state)
 		{RESERVE, ST_K(W, R6, -8, 0), SUBMIT, END},
 		{RESERVE, ALU64_K(ADD, R6, 8), SUBMIT, END},
 		{MOV_X(R6, R10), SUBMIT, END},
-		{RESERVE, CALL_LOCAL(2), SUBMIT, END, RESERVE, END},
+		{RESERVE, CALL_LOCAL(5), SUBMIT, END, RESERVE, END},
+		{RESERVE_DYNPTR, END},
+		{SUBMIT_DYNPTR, END},
+		{RESERVE_DYNPTR, SUBMIT_DYNPTR, SUBMIT_DYNPTR, END},
+		{RESERVE_DYNPTR, ST_K(DW, R10, -16, 5), SUBMIT_DYNPTR, END},
+		{RESERVE_DYNPTR, DYNPTR_DATA, SUBMIT_DYNPTR, ST_K(DW, R6, 0, 1), END},
+		{RESERVE_DYNPTR, DYNPTR_DATA, MOV_X(R1, R10), ALU64_K(ADD, R1, -8), MOV_K(R2, 0),
+		 CALL(BPF_FUNC_ringbuf_submit_dynptr), END},
+		{RESERVE_DYNPTR, RESERVE_DYNPTR, SUBMIT_DYNPTR, END},
 	};
 
 	(void)state;
@@ -623,6 +699,7 @@ int main(void)
 		TEST(epoll_control), TEST(epoll_others),    TEST(polling),
 		TEST(selecting),     TEST(other_maps),      TEST(libbpf_consumer),
 		TEST(killed_producer), TEST(misuse),
+		TEST(dynptr_records), TEST(dynptr_memory),
 	};
 
 	require_bpf();

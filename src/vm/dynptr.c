@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * dynptr.c: the dynptrs of a run, and the helpers that make, read and write them. Those of ring
+ * buffers release a record, which the run knows of too.
+ *
+ * The 16 bytes are a number that no other dynptr of this run had, and the address.
+ */
+#include "vm/dynptr.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "maps/ringbuf.h"
+#include "vm/helpers.h"
+#include "vm/state.h"
+
+static bool is_intact(const struct vm_dynptr *dynptr)
+{
+	return !memcmp(U64_PTR(dynptr->address), dynptr->bytes, DYNPTR_BYTES);
+}
+
+struct vm_dynptr *dynptr_at(struct vm_run *run, u64 address)
+{
+	for (u32 i = run->nr_dynptrs; i--;)
+		if (run->dynptrs[i].address == address)
+			return is_intact(&run->dynptrs[i]) ? &run->dynptrs[i] : NULL;
+	return NULL;
+}
+
+void dynptr_drop(struct vm_run *run, struct vm_dynptr *dynptr)
+{
+	*dynptr = run->dynptrs[--run->nr_dynptrs];
+}
+
+/* Those whose bytes the program has overwritten, or whose frame another one has taken. */
+static void drop_overwritten(struct vm_run *run)
+{
+	for (u32 i = run->nr_dynptrs; i--;)
+		if (!is_intact(&run->dynptrs[i]))
+			dynptr_drop(run, &run->dynptrs[i]);
+}
+
+struct vm_dynptr *dynptr_make(struct vm_run *run, u64 address, const struct vm_dynptr *what)
+{
+	struct vm_dynptr *dynptr, made = *what; /* which may be one of ours */
+
+	memset(U64_PTR(address), 0, DYNPTR_BYTES);
+	for (u32 i = run->nr_dynptrs; i--;)
+		if (run->dynptrs[i].address == address)
+			dynptr_drop(run, &run->dynptrs[i]);
+	if (run->nr_dynptrs == VM_DYNPTRS)
+		drop_overwritten(run);
+	if (run->nr_dynptrs == VM_DYNPTRS) {
+		vm_faultf(run, "more than %u dynptrs at once", VM_DYNPTRS);
+		return NULL;
+	}
+	dynptr = &run->dynptrs[run->nr_dynptrs++];
+	made.address = address;
+	made.bytes[0] = ++run->dynptrs_made;
+	made.bytes[1] = ~address;
+	*dynptr = made;
+	memcpy(U64_PTR(address), dynptr->bytes, DYNPTR_BYTES);
+	return dynptr;
+}
+
+int dynptr_check_range(const struct vm_dynptr *dynptr, u32 offset, u32 len)
+{
+	return len > dynptr->size || offset > dynptr->size - len ? -E2BIG : 0;
+}
+
+void *dynptr_memory(const struct vm_dynptr *dynptr, u32 offset, u32 len)
+{
+	if (!dynptr->data || dynptr->read_only || dynptr_check_range(dynptr, offset, len))
+		return NULL;
+	return dynptr->data + offset;
+}
+
+/* The helper's result, with a dynptr at address that has what there is. */
+static u64 initialised(struct vm_run *run, u64 address, enum dynptr_kind kind, void *data, u32 size,
+		u32 error)
+{
+	const struct vm_dynptr what = {.kind = kind, .data = data, .size = data ? size : 0};
+
+	dynptr_make(run, address, &what);
+	return HELPER_ERROR(error);
+}
+
+HELPER_FN(dynptr_from_mem)
+{
+	u32 error = (u32)r2 > DYNPTR_SIZE_MAX ? E2BIG : r3 ? EINVAL : 0;
+
+	return initialised(run, r4, DYNPTR_LOCAL, error ? NULL : U64_PTR(r1), (u32)r2, error);
+}
+
+static struct vm_dynptr *dynptr_arg(struct vm_run *run, u64 address)
+{
+	struct vm_dynptr *dynptr = dynptr_at(run, address);
+
+	if (unlikely(!dynptr))
+		vm_faultf(run, "there is no dynptr any more");
+	return dynptr;
+}
+
+HELPER_FN(dynptr_read)
+{
+	const struct vm_dynptr *dynptr = dynptr_arg(run, r3);
+	const u32 len = (u32)r2, offset = (u32)r4;
+	int err;
+
+	if (!dynptr || !dynptr->data || r5)
+		return HELPER_ERROR(EINVAL);
+	err = dynptr_check_range(dynptr, offset, len);
+	if (!err)
+		memmove(U64_PTR(r1), dynptr->data + offset, len);
+	return (u64)(s64)err;
+}
+
+HELPER_FN(dynptr_write)
+{
+	const struct vm_dynptr *dynptr = dynptr_arg(run, r1);
+	const u32 len = (u32)r4, offset = (u32)r2;
+	int err;
+
+	if (!dynptr || !dynptr->data || dynptr->read_only)
+		return HELPER_ERROR(EINVAL);
+	err = dynptr_check_range(dynptr, offset, len);
+	if (!err && r5)
+		err = -EINVAL;
+	if (!err)
+		memmove(dynptr->data + offset, U64_PTR(r3), len);
+	return (u64)(s64)err;
+}
+
+HELPER_FN(dynptr_data)
+{
+	const struct vm_dynptr *dynptr = dynptr_arg(run, r1);
+
+	return dynptr ? PTR_U64(dynptr_memory(dynptr, (u32)r2, (u32)r3)) : 0;
+}
+
+HELPER_FN(ringbuf_reserve_dynptr)
+{
+	const u32 size = (u32)r2;
+	u64 record;
+
+	if (r3 || size > DYNPTR_SIZE_MAX)
+		return initialised(run, r4, DYNPTR_RINGBUF, NULL, 0, r3 ? EINVAL : E2BIG);
+	record = vm_reserve_record(run, U64_PTR(r1), size);
+	return initialised(run, r4, DYNPTR_RINGBUF, U64_PTR(record), size, record ? 0 : EINVAL);
+}
+
+static u64 release(struct vm_run *run, u64 address, u64 flags, bool discard)
+{
+	struct vm_dynptr *dynptr = dynptr_arg(run, address);
+	u64 record;
+
+	if (!dynptr)
+		return 0;
+	if (dynptr->kind != DYNPTR_RINGBUF)
+		return vm_faultf(run, "the dynptr is not that of a record");
+	record = PTR_U64(dynptr->data);
+	dynptr_drop(run, dynptr);
+	memset(U64_PTR(address), 0, DYNPTR_BYTES);
+	return record ? vm_release_record(run, record, flags, discard) : 0;
+}
+
+HELPER_FN(ringbuf_submit_dynptr)
+{
+	return release(run, r1, r2, false);
+}
+
+HELPER_FN(ringbuf_discard_dynptr)
+{
+	return release(run, r1, r2, true);
+}
