@@ -164,6 +164,7 @@ enum map_helpers {
 	MAP_H_REDIRECT = 1 << 9,
 	MAP_H_STACKID = 1 << 13,
 	MAP_H_RINGBUF = 1 << 10,
+	MAP_H_USER_RINGBUF = 1 << 11,
 };
 
 /*

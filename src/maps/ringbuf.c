@@ -30,7 +30,6 @@
 #include "base/lock.h"
 #include "object/wake.h"
 
-#define POSITION_PAGES 2
 #define KERNEL_PAGES 3 /* before the kernel's data: its private page and the two positions */
 #define RECORD_MAX (UINT32_MAX / 4)
 #define STALLS_CHECKED 64 /* see room_behind() */
@@ -57,12 +56,12 @@ static inline struct ring *ring_of(const struct map *map)
 
 static inline u64 *consumer_of(const struct map *map)
 {
-	return (u64 *)(void *)map->object.region.base;
+	return ringbuf_position(map, 0);
 }
 
 static inline u64 *producer_of(const struct map *map)
 {
-	return (u64 *)(void *)(map->object.region.base + PAGE_BYTES);
+	return ringbuf_position(map, 1);
 }
 
 static inline u64 mask_of(const struct map *map)
@@ -70,25 +69,14 @@ static inline u64 mask_of(const struct map *map)
 	return map->max_entries - 1;
 }
 
-static inline u64 offset_of(const struct map *map, u64 position)
-{
-	return position & mask_of(map) & ~7ull;
-}
-
 static inline struct record *record_at(const struct map *map, u64 position)
 {
-	return (void *)(map->object.region.base + POSITION_PAGES * PAGE_BYTES +
-			offset_of(map, position));
+	return ringbuf_place(map, position);
 }
 
 static inline u32 *owner_at(const struct map *map, u64 position)
 {
-	return &ring_of(map)->owners[offset_of(map, position) / 8];
-}
-
-static inline u64 record_bytes(u64 len)
-{
-	return ROUND_UP(len + sizeof(struct record), 8);
+	return &ring_of(map)->owners[ringbuf_offset(map, position) / 8];
 }
 
 static inline bool is_busy(u32 len)
@@ -124,7 +112,7 @@ static void pass_committed(struct map *map)
 		len = load_acquire(&record_at(map, at)->len); /* pairs with ringbuf_commit() */
 		if (is_busy(len))
 			break;
-		passed = record_bytes(len & ~BPF_RINGBUF_DISCARD_BIT);
+		passed = ringbuf_record_bytes(len & ~BPF_RINGBUF_DISCARD_BIT);
 		at = passed < ring->produced - at ? at + passed : ring->produced;
 	}
 	if (at != ring->pending)
@@ -175,7 +163,7 @@ static inline bool room_behind(struct map *map, u64 bytes)
 void *ringbuf_reserve(struct map *map, u64 size)
 {
 	struct ring *ring = ring_of(map);
-	const u64 bytes = record_bytes(size);
+	const u64 bytes = ringbuf_record_bytes(size);
 	struct record *record = NULL;
 
 	if (unlikely(size > RECORD_MAX || bytes > map->max_entries || ring_lock(map)))
@@ -183,7 +171,7 @@ void *ringbuf_reserve(struct map *map, u64 size)
 	if (likely(room_behind(map, bytes))) {
 		record = record_at(map, ring->produced);
 		*owner_at(map, ring->produced) = thread_id();
-		record->page = (u32)(offset_of(map, ring->produced) / PAGE_BYTES + KERNEL_PAGES);
+		record->page = (u32)(ringbuf_offset(map, ring->produced) / PAGE_BYTES + KERNEL_PAGES);
 		store_relaxed(&record->len, (u32)size | BPF_RINGBUF_BUSY_BIT);
 		store_release(&ring->produced, ring->produced + bytes);
 		store_release(producer_of(map), ring->produced);
@@ -268,19 +256,22 @@ static cold struct wake *ringbuf_wake(struct map *map)
 
 /* Cold path */
 
-static cold int ringbuf_mmap_check(struct map *map, u64 offset, u64 len, int prot)
+cold int ringbuf_range_check(const struct map *map, u64 offset, u64 len)
 {
-	const bool write = prot & PROT_WRITE;
-
 	len = ROUND_UP(len, PAGE_BYTES);
-	if (write && (load_acquire(&map->header->frozen) || offset || len != PAGE_BYTES))
-		return -EPERM;
-	if (offset + len < offset || offset + len > map->object.region.data_size)
-		return -EINVAL;
-	return 0;
+	return offset + len < offset || offset + len > map->object.region.data_size ? -EINVAL : 0;
 }
 
-static cold int ringbuf_check(struct map_spec *spec)
+static cold int ringbuf_mmap_check(struct map *map, u64 offset, u64 len, int prot)
+{
+	const bool consumer = !offset && ROUND_UP(len, PAGE_BYTES) == PAGE_BYTES;
+
+	if (prot & PROT_WRITE && (load_acquire(&map->header->frozen) || !consumer))
+		return -EPERM;
+	return ringbuf_range_check(map, offset, len);
+}
+
+cold int ringbuf_check(struct map_spec *spec)
 {
 	const u32 size = spec->max_entries;
 
@@ -293,15 +284,20 @@ static cold int ringbuf_check(struct map_spec *spec)
 /* memlock as a 6.18 kernel counts it: a fixed part, pages, and a pointer to each mapped page. */
 enum { KERNEL_RING = 304 };
 
-static cold void ringbuf_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
+cold void ringbuf_data_layout(const struct map_spec *spec, struct map_layout *layout)
 {
 	const u64 size = spec->max_entries, pages = size / PAGE_BYTES;
 
-	(void)ncpus;
-	layout->data_size = POSITION_PAGES * PAGE_BYTES + 2 * size;
-	layout->control_size = sizeof(struct ring) + size / 8 * sizeof(u32);
+	layout->data_size = RINGBUF_POSITION_PAGES * PAGE_BYTES + 2 * size;
 	layout->memlock = KERNEL_RING + (KERNEL_PAGES + 2 * pages) * sizeof(void *) +
 			  (KERNEL_PAGES + pages) * PAGE_BYTES;
+}
+
+static cold void ringbuf_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
+{
+	(void)ncpus;
+	ringbuf_data_layout(spec, layout);
+	layout->control_size = sizeof(struct ring) + spec->max_entries / 8 * sizeof(u32);
 }
 
 /* From the oldest busy record to the producer's position, records follow one another. */
@@ -313,7 +309,7 @@ static cold bool ringbuf_is_valid(struct map *map)
 	if (ring->produced - at > map->max_entries || *producer_of(map) != ring->produced)
 		return false;
 	while (at < ring->produced)
-		at += record_bytes(record_at(map, at)->len &
+		at += ringbuf_record_bytes(record_at(map, at)->len &
 				   ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT));
 	return at == ring->produced;
 }

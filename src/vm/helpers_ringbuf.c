@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "maps/ringbuf.h"
+#include "vm/dynptr.h"
 #include "vm/helpers.h"
 #include "vm/state.h"
 
@@ -92,4 +93,68 @@ HELPER_FN(ringbuf_output)
 HELPER_FN(ringbuf_query)
 {
 	return ringbuf_query(map_arg(r1), r2);
+}
+
+#define DRAIN_MAX (1u << 17)
+
+/* One record through the callback. False: it wants no more, or the run has faulted. */
+static bool drain_one(struct vm_run *run, u64 callback, u64 ctx, void *record, u32 size)
+{
+	const struct vm_dynptr what = {.kind = DYNPTR_LOCAL, .data = record, .size = size};
+	u64 bytes[DYNPTR_BYTES / sizeof(u64)], args[4] = {PTR_U64(bytes), ctx}, stop = 1;
+	const u32 nr_extra = run->nr_extra;
+	struct vm_dynptr *dynptr;
+
+	if (run->nr_extra == VM_EXTRA_MEMORY)
+		return vm_faultf(run, "user_ringbuf_drain: nested too deeply");
+	if (!dynptr_make(run, PTR_U64(bytes), &what))
+		return false;
+	run->extra[run->nr_extra++] = (struct vm_memory){
+		PTR_U64(record), PTR_U64(record) + size, true, "sample"};
+	if (vm_callback(run, (u32)callback, args, &stop))
+		stop = 1;
+	run->nr_extra = nr_extra;
+	dynptr = dynptr_at(run, PTR_U64(bytes));
+	if (dynptr)
+		dynptr_drop(run, dynptr);
+	return !stop;
+}
+
+static int drain(struct vm_run *run, struct map *map, u64 callback, u64 ctx, u32 *count)
+{
+	bool more = true;
+	void *record;
+	u32 size;
+	int err = 0;
+
+	for (u32 i = 0; i < DRAIN_MAX && more; i++) {
+		err = user_ringbuf_peek(map, &record, &size);
+		if (err == -EAGAIN)
+			continue;
+		if (err)
+			break;
+		more = drain_one(run, callback, ctx, record, size);
+		if (run->fault.set)
+			break;
+		user_ringbuf_pass(map, size);
+		++*count;
+	}
+	return err == -EAGAIN || err == -ENODATA ? 0 : err;
+}
+
+HELPER_FN(user_ringbuf_drain)
+{
+	struct map *map = map_arg(r1);
+	u32 count = 0;
+	int err;
+
+	if (r4 & ~(u64)(BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP))
+		return HELPER_ERROR(EINVAL);
+	err = user_ringbuf_enter(map);
+	if (err)
+		return (u64)(s64)err;
+	err = drain(run, map, r2, r3, &count);
+	user_ringbuf_leave(map, r4 & BPF_RB_FORCE_WAKEUP ||
+					(!(r4 & BPF_RB_NO_WAKEUP) && count));
+	return err ? (u64)(s64)err : count;
 }

@@ -33,6 +33,11 @@ struct {
 	.values = {&inner},
 };
 
+struct {
+	__uint(type, BPF_MAP_TYPE_USER_RINGBUF);
+	__uint(max_entries, RING_BYTES);
+} from_user SEC(".maps");
+
 __u64 flags, what, size, number;
 __s64 result;
 __u64 spins, spun;
@@ -207,6 +212,56 @@ int dynptr_memory(struct __sk_buff *skb)
 	results[13] = !bpf_dynptr_data(&empty, 0, 1);
 	/* One inside the other. */
 	results[14] = bpf_dynptr_write(&memory, 1, bytes, 50, 0);
+	return 0;
+}
+
+__u64 seen, sum, stop_after;
+__s64 again;
+
+/* Adds the sample's number, and doubles it there. */
+static long take(struct bpf_dynptr *sample, void *context)
+{
+	__u64 *word = bpf_dynptr_data(sample, 0, 8), number = 0;
+
+	seen++;
+	results[0] = bpf_dynptr_read(&number, 8, sample, 0, 0);
+	sum += number;
+	if (word)
+		*word = 2 * number;
+	results[1] = bpf_dynptr_write(sample, 8, &number, 8, 0);
+	return seen == stop_after;
+}
+
+SEC("socket")
+int drain(struct __sk_buff *skb)
+{
+	result = bpf_user_ringbuf_drain(&from_user, take, 0, flags);
+	return 0;
+}
+
+static long take_and_drain(struct bpf_dynptr *sample, void *context)
+{
+	again = bpf_user_ringbuf_drain(&from_user, take, 0, 0);
+	return 0;
+}
+
+SEC("socket")
+int drain_twice(struct __sk_buff *skb)
+{
+	result = bpf_user_ringbuf_drain(&from_user, take_and_drain, 0, flags);
+	return 0;
+}
+
+static long take_slowly(struct bpf_dynptr *sample, void *context)
+{
+	bpf_loop(spins, spin, 0, 0);
+	return 0;
+}
+
+SEC("socket")
+int drain_slowly(struct __sk_buff *skb)
+{
+	result = bpf_user_ringbuf_drain(&from_user, take_slowly, 0, flags);
 	return 0;
 }
 
