@@ -8,6 +8,7 @@
 #define PARSE_OPS 64
 #define SEARCH_OPS 16
 #define TAIL_CALLS 33
+#define RECORD_BYTES 32
 #define NR_WORDS 1024
 #define NR_LONGS 128
 #define NR_SORTED 32
