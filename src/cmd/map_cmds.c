@@ -4,6 +4,7 @@
  * the copying between the application and buffers of ours; what an operation means belongs to the
  * map's type.
  */
+#include <errno.h>
 #include <linux/btf.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "cmd/internal.h"
 #include "cmd/map_ref.h"
 #include "maps/map.h"
+#include "vm/prog.h"
 
 int map_ref_get(struct map_ref *ref, int fd, enum object_access needs)
 {
@@ -42,11 +44,31 @@ static struct object *object_behind(int fd, enum object_kind kind, int *error)
 	return *error ? NULL : object;
 }
 
+/* The second word of such a value may name a program, by a descriptor above 0. */
+static int update_program(struct map *map, const void *key, const void *value, u64 flags)
+{
+	struct object *object = NULL;
+	u32 words[2] = {0};
+	int err = 0;
+
+	memcpy(words, value, map->value_size);
+	if ((s32)words[1] > 0)
+		object = object_behind((int)words[1], OBJECT_PROG, &err);
+	if (object && !prog_redirects_at(prog_of(object), map->ops->program_attach))
+		err = -EINVAL;
+	err = map_update_program(map, key, value, err ? NULL : object, err, flags);
+	if (object)
+		object_put(object);
+	return err;
+}
+
 int map_ref_update(struct map *map, const void *key, const void *value, u64 flags)
 {
 	struct object *object;
 	int fd, err;
 
+	if (map->ops->program_attach)
+		return update_program(map, key, value, flags);
 	if (!map->ops->value_kind)
 		return map_update_user(map, key, value, flags);
 	memcpy(&fd, value, sizeof(fd));

@@ -7,15 +7,13 @@
 #include "maps/map.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include "base/atomic.h"
+#include "base/interface.h"
 #include "base/syscall.h"
 #include "btf/btf.h"
 #include "maps/fields.h"
@@ -107,6 +105,12 @@ int map_update_object(struct map *map, const void *key, struct object *object, i
 		      u64 flags)
 {
 	return map->ops->update_object(map, key, object, error, flags);
+}
+
+int map_update_program(struct map *map, const void *key, const void *value,
+		       struct object *program, int error, u64 flags)
+{
+	return map->ops->update_program(map, key, value, program, error, flags);
 }
 
 int map_delete(struct map *map, const void *key)
@@ -319,19 +323,11 @@ static cold int check_numa(const struct map_spec *spec)
 /* No device offloads maps here; the kernel tells devices that cannot from those that are not. */
 static cold int check_ifindex(const struct map_spec *spec, const struct map_ops *ops)
 {
-	struct ifreq request = {.ifr_ifindex = (int)spec->ifindex};
-	int fd, err;
-
 	if (!spec->ifindex)
 		return 0;
 	if (!(ops->traits & MAP_OFFLOAD))
 		return -EINVAL;
-	fd = (int)SYSCALL(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return fd;
-	err = (int)SYSCALL(SYS_ioctl, fd, SIOCGIFNAME, &request);
-	sys_close(fd);
-	return err ? -EINVAL : -EOPNOTSUPP;
+	return interface_exists(spec->ifindex) ? -EOPNOTSUPP : -EINVAL;
 }
 
 static inline bool has_both(u32 flags, u32 both)
@@ -465,7 +461,8 @@ static cold void header_init(struct map_header *header, const struct map_spec *s
 	header->key_size = spec->key_size;
 	header->value_size = spec->value_size;
 	header->max_entries = spec->max_entries;
-	header->flags = spec->flags & ~(u32)(BPF_F_RDONLY | BPF_F_WRONLY);
+	header->flags = (spec->flags & ~(u32)(BPF_F_RDONLY | BPF_F_WRONLY)) |
+			map_ops_of(spec->type)->own_flags;
 	header->ncpus = vcpu_possible();
 	header->extra = spec->extra;
 	strncpy(header->name, spec->name, sizeof(header->name) - 1);
@@ -558,7 +555,7 @@ static cold int check_header(const struct region *region, const struct map_heade
 	};
 	struct map_layout layout;
 
-	if (!ops || header->flags & ~ops->create_flags || !header->ncpus ||
+	if (!ops || header->flags & ~(ops->create_flags | ops->own_flags) || !header->ncpus ||
 	    header->ncpus > VCPU_MAX || ops->check(&spec))
 		return -EINVAL;
 	map_layout_of(&spec, ops, header->ncpus, &layout);

@@ -139,6 +139,7 @@ enum map_traits {
 	MAP_EXTRA = 1 << 13,        /* map_extra has a meaning; other types want 0 */
 	MAP_VALUE_INPUT = 1 << 14,  /* LOOKUP and peek ask about the value that they are given */
 	MAP_INNER_REFUSED = 1 << 19, /* may not be an inner map */
+	MAP_INTERFACES = 1 << 24,   /* values begin with the number of a network interface */
 };
 
 /* Special fields that values may have (map_ops.fields). */
@@ -161,7 +162,7 @@ enum map_helpers {
 	MAP_H_LOOKUP_PERCPU = 1 << 6,
 	MAP_H_FOR_EACH = 1 << 7,
 	MAP_H_TAIL_CALL = 1 << 8,
-	MAP_H_REDIRECT = 1 << 9,
+	MAP_H_REDIRECT = 1 << 9, /* its lookup says whether there is a target */
 	MAP_H_STACKID = 1 << 13,
 	MAP_H_RINGBUF = 1 << 10,
 	MAP_H_USER_RINGBUF = 1 << 11,
@@ -180,7 +181,10 @@ struct map_ops {
 	enum object_kind value_kind; /* values are such objects; 0: they are plain bytes */
 	u32 helpers;
 	u32 create_flags;  /* map_flags accepted at creation */
+	u32 own_flags;     /* map_flags that every map of this type has */
 	u32 fields;        /* enum map_fields */
+	u32 program_attach; /* attach type of the programs that values name; see update_program */
+	u32 redirect_flags; /* flags of redirect_map beyond the action for a missing target */
 	u32 update_flags;  /* highest plain flag value accepted by update: 0 or BPF_EXIST */
 
 	/*
@@ -225,6 +229,12 @@ struct map_ops {
 	/* In place of update_user, where values are objects; NULL: error is why there is none. */
 	int (*update_object)(struct map *map, const void *key, struct object *object, int error,
 			     u64 flags);
+	/*
+	 * In place of update_user, where the second word of a value may name a program; value has
+	 * what the application wrote. program NULL: none was named, or error is why there is none.
+	 */
+	int (*update_program)(struct map *map, const void *key, const void *value,
+			      struct object *program, int error, u64 flags);
 	int (*lookup_and_delete)(struct map *map, const void *key, void *value);
 	int (*get_next_key)(struct map *map, const void *key, void *next_key); /* key NULL: first */
 	/*
@@ -313,6 +323,9 @@ int map_update_user(struct map *map, const void *key, const void *value, u64 fla
 /* The value is an object, which the application named by a descriptor; see update_object. */
 int map_update_object(struct map *map, const void *key, struct object *object, int error,
 		      u64 flags);
+/* The value may name a program; see update_program. */
+int map_update_program(struct map *map, const void *key, const void *value,
+		       struct object *program, int error, u64 flags);
 int map_delete(struct map *map, const void *key);
 int map_get_next_key(struct map *map, const void *key, void *next_key);
 /* Of count keys that follow one another, not many; see map_ops.prefetch. */

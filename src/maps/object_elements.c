@@ -34,7 +34,7 @@ static const struct element_store *store_of(const struct map *map)
 	return object_elements_of(map)->store;
 }
 
-static void journal_begin(struct map *map, const void *key, u32 token, u32 before, u32 after)
+void object_elements_begin(struct map *map, const void *key, u32 token, u32 before, u32 after)
 {
 	struct object_journal *journal = journal_of(map);
 
@@ -45,7 +45,7 @@ static void journal_begin(struct map *map, const void *key, u32 token, u32 befor
 	store_release(&journal->busy, 1);
 }
 
-static void settle(struct map *map)
+void object_elements_settle(struct map *map)
 {
 	struct object_journal *journal = journal_of(map);
 	struct object_element now;
@@ -66,7 +66,7 @@ int object_elements_lock(struct map *map, u64 *signals)
 	const int lock = object_refs_lock(&map->object, signals);
 
 	if (lock >= 0)
-		settle(map);
+		object_elements_settle(map);
 	return lock;
 }
 
@@ -89,13 +89,13 @@ static int put_locked(struct map *map, const void *key, struct object *object, u
 	if (present && old.id == new.id)
 		return 0;
 	new.token = present ? old.token : store->new_token(map, key);
-	journal_begin(map, key, new.token, present ? old.id : 0, new.id);
+	object_elements_begin(map, key, new.token, present ? old.id : 0, new.id);
 	err = object_ref_add(&map->object, object, new.token);
 	if (err == -ENOENT)
 		err = -EBADF; /* its descriptor was closed meanwhile */
 	if (!err)
 		err = store->put(map, key, &new);
-	settle(map);
+	object_elements_settle(map);
 	return err;
 }
 
@@ -118,9 +118,9 @@ int object_elements_remove_locked(struct map *map, const void *key)
 
 	if (!store_of(map)->get(map, key, &old))
 		return -ENOENT;
-	journal_begin(map, key, old.token, old.id, 0);
+	object_elements_begin(map, key, old.token, old.id, 0);
 	err = store_of(map)->remove(map, key);
-	settle(map);
+	object_elements_settle(map);
 	return err;
 }
 

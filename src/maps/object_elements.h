@@ -55,6 +55,14 @@ static inline u64 object_journal_bytes(u32 key_size)
 must_check int object_elements_lock(struct map *map, u64 *signals);
 void object_elements_unlock(int lock, u64 signals);
 
+/*
+ * For types that change elements themselves. Under the lock: begin says which element (its key and
+ * token) is going to change from which id to which, 0 for none; then the reference is added, the
+ * element stored, and settle drops what the element does not hold now.
+ */
+void object_elements_begin(struct map *map, const void *key, u32 token, u32 before, u32 after);
+void object_elements_settle(struct map *map);
+
 /* Makes object the element of key: 0, -EEXIST, -ENOENT, -EBADF, or what the store says. */
 int object_elements_put(struct map *map, const void *key, struct object *object, u64 flags);
 /* map_ops.delete, for a key that can exist. 0, -ENOENT, or what the store says. */

@@ -459,28 +459,55 @@ HELPER_FN(get_socket_uid)
 	return 0;
 }
 
-/* Where the packet would go: only the verdict exists here. */
+/* Where the packet would go: only the verdict and the report of it exist here. */
 
 #define TC_ACT_SHOT 2
 #define TC_ACT_REDIRECT 7
 
+static u64 redirect_to_interface(struct vm_run *run, u64 ifindex, u64 flags, u64 verdict)
+{
+	run->redirect = (struct vm_redirect){.set = true, .ifindex = (u32)ifindex, .flags = flags};
+	return verdict;
+}
+
 HELPER_FN(redirect)
 {
 	if (run->prog->type->helper_groups & HG_XDP)
-		return r2 ? XDP_ABORTED : XDP_REDIRECT;
-	return r2 & ~(u64)BPF_F_INGRESS ? TC_ACT_SHOT : TC_ACT_REDIRECT;
+		return r2 ? XDP_ABORTED : redirect_to_interface(run, r1, r2, XDP_REDIRECT);
+	return r2 & ~(u64)BPF_F_INGRESS ? TC_ACT_SHOT
+					: redirect_to_interface(run, r1, r2, TC_ACT_REDIRECT);
 }
 
 HELPER_FN(redirect_peer)
 {
-	return r2 ? TC_ACT_SHOT : TC_ACT_REDIRECT;
+	return r2 ? TC_ACT_SHOT : redirect_to_interface(run, r1, r2, TC_ACT_REDIRECT);
 }
 
 HELPER_FN(redirect_neigh)
 {
 	bool bad_size = r3 && r3 < sizeof(struct bpf_redir_neigh);
 
-	return bad_size || r4 ? TC_ACT_SHOT : TC_ACT_REDIRECT;
+	return bad_size || r4 ? TC_ACT_SHOT : redirect_to_interface(run, r1, r4, TC_ACT_REDIRECT);
+}
+
+/* The lowest bits are the verdict for a target that is not there. */
+#define ACTION_BITS ((u64)XDP_TX)
+
+HELPER_FN(redirect_map)
+{
+	struct map *map = U64_PTR(r1);
+	const u32 key = (u32)r2, *target;
+
+	if (r3 & ~(ACTION_BITS | map->ops->redirect_flags))
+		return XDP_ABORTED;
+	target = map->ops->lookup(map, &key);
+	if (!target && !(r3 & BPF_F_BROADCAST))
+		return r3 & ACTION_BITS;
+	run->redirect = (struct vm_redirect){
+		.set = true, .map_id = map->object.id, .key = key, .flags = r3};
+	if (target && !(r3 & BPF_F_BROADCAST) && map->ops->traits & MAP_INTERFACES)
+		run->redirect.ifindex = load_relaxed(target);
+	return XDP_REDIRECT;
 }
 
 /* XDP */

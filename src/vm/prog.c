@@ -354,6 +354,12 @@ static int attach_code(struct prog *prog)
 	return 0;
 }
 
+bool prog_redirects_at(const struct prog *prog, u32 attach_type)
+{
+	return prog->type->helper_groups & HG_XDP &&
+	       prog->checked.expected_attach_type == attach_type;
+}
+
 static void prog_detach(struct object *object)
 {
 	struct prog *prog = prog_of(object);

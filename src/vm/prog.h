@@ -97,6 +97,9 @@ static inline struct prog *prog_of(struct object *object)
 	return container_of(object, struct prog, object);
 }
 
+/* Is it a program for packets that a map redirected, at this attach type? */
+bool prog_redirects_at(const struct prog *prog, u32 attach_type);
+
 /*
  * Makes the program an object and returns its descriptor; -ENOMEM, -EMFILE; -EINVAL: one of its maps
  * belongs to programs of another kind.

@@ -6,12 +6,10 @@
 #include "vm/test_run.h"
 
 #include <errno.h>
-#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "base/syscall.h"
 #include "object/realm.h"
@@ -211,19 +209,6 @@ int test_run_finish(struct test_run *run, const void *data, u32 size, u32 frags,
 	run->ctx_size_out = ctx_size;
 	run->written |= TEST_CTX_OUT;
 	return run->ctx_out_room < ctx_size ? -ENOSPC : 0;
-}
-
-bool test_run_ifindex_exists(u32 ifindex)
-{
-	struct ifreq request = {.ifr_ifindex = (int)ifindex};
-	int fd = (int)SYSCALL(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool exists;
-
-	if (fd < 0)
-		return false;
-	exists = SYSCALL(SYS_ioctl, fd, SIOCGIFNAME, &request) == 0;
-	sys_close(fd);
-	return exists;
 }
 
 /*

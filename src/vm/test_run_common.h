@@ -39,8 +39,6 @@ must_check int test_run_ctx_in(const struct test_run *run, void *ctx, u32 size);
  */
 must_check int test_run_finish(struct test_run *run, const void *data, u32 size, u32 frags,
 			       const void *ctx, u32 ctx_size);
-/* Is there such a network interface in our network namespace? */
-bool test_run_ifindex_exists(u32 ifindex);
 
 /* Are all bytes from from to to zero? */
 static inline bool is_zero(const void *p, size_t from, size_t to)

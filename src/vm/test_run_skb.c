@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/interface.h"
 #include "vm/packet.h"
 #include "vm/prog_type.h"
 #include "vm/test_run_common.h"
@@ -175,7 +176,7 @@ static int run_packet(struct packet_run *run, struct test_run *test)
 	if (err)
 		return err;
 	memcpy(&in, run->vm.ctx, sizeof(in));
-	if (in.ifindex > LOOPBACK && !test_run_ifindex_exists(in.ifindex))
+	if (in.ifindex > LOOPBACK && !interface_exists(in.ifindex))
 		return -ENODEV;
 	if (!is_long_enough(test->data_in, test->data_size_in))
 		return -EINVAL;

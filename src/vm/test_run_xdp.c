@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/interface.h"
 #include "base/log.h"
 #include "vm/packet.h"
 #include "vm/prog_type.h"
@@ -46,7 +47,7 @@ static int check_interface(const struct xdp_md *md)
 		return -EINVAL;
 	if (!md->ingress_ifindex)
 		return 0;
-	if (!test_run_ifindex_exists(md->ingress_ifindex))
+	if (!interface_exists(md->ingress_ifindex))
 		return -ENODEV;
 	/* A queue that no driver registered for XDP; lo has one. */
 	return md->ingress_ifindex == LOOPBACK && !md->rx_queue_index ? 0 : -EINVAL;

@@ -56,6 +56,15 @@ struct vm_held {
 	struct map *few[VM_HELD_FEW];
 };
 
+/* Where a helper of the last run said that the packet should go. */
+struct vm_redirect {
+	bool set;
+	u32 map_id; /* 0: to an interface, without a map */
+	u32 key;
+	u32 ifindex; /* 0: the target is no interface, or several are */
+	u64 flags;
+};
+
 #define VM_TAIL_CALLS_MAX 33 /* in one run */
 #define VM_RECENT 8
 
@@ -126,6 +135,7 @@ struct vm_run {
 	u32 nr_dynptrs;
 	struct vm_dynptr dynptrs[VM_DYNPTRS];
 	u64 dynptrs_made;
+	struct vm_redirect redirect;
 	struct lock *spin_lock; /* in a map's value, that the program holds now */
 	struct vm_open open;
 	u64 insns_left;        /* instruction budget; a run that uses it up faults */
