@@ -8,7 +8,6 @@
  * hold within straight-line code. What a branch on a constant skips is not looked at: libbpf leaves
  * calls and accesses there that this kernel does not have.
  */
-#include "base/log.h"
 #include "base/memory.h"
 #include "verifier/internal.h"
 
@@ -500,30 +499,6 @@ static int check_helper_call(struct walk *w, s32 id)
 	return helper->ret == RET_VOID ? 0 : check_write(w, 0);
 }
 
-static int check_kfunc_permission(struct walk *w, const struct kernel_function *function)
-{
-	const struct verify_request *request = w->v->request;
-	const struct kfunc *kfunc = kfunc_of(function->number);
-
-	if (!kfunc || !kfunc_allowed(kfunc, request->type)) {
-		verbose(w->v, "calling kernel function %s is not allowed\n", function->name);
-		if (!kfunc)
-			log_line(LOG_REFUSED, "BPF_PROG_LOAD: kernel function %s is not served",
-				 function->name);
-		return -EACCES;
-	}
-	if ((kfunc->flags & KF_MAY_SLEEP) && !(request->flags & BPF_F_SLEEPABLE)) {
-		verbose(w->v, "program must be sleepable to call sleepable kfunc %s\n",
-			function->name);
-		return -EACCES;
-	}
-	if (w->locked && !(kfunc->flags & KF_IN_LOCK)) {
-		verbose(w->v, "function calls are not allowed while holding a lock\n");
-		return -EINVAL;
-	}
-	return 0;
-}
-
 static int check_kfunc_argument(struct walk *w, const struct kfunc *kfunc, u32 reg)
 {
 	const u8 kind = w->regs[reg].kind;
@@ -541,20 +516,15 @@ static int check_kfunc_argument(struct walk *w, const struct kfunc *kfunc, u32 r
 	return check_read(w, reg);
 }
 
-static int check_kfunc_call(struct walk *w, const struct bpf_insn *insn)
+static int check_kfunc_call(struct walk *w)
 {
-	const struct kernel_function *function = kfunc_called(w->v, insn);
 	const struct kfunc *kfunc;
-	int err;
+	int err = check_kfunc_permission(w->v, w->pc, &kfunc);
 
-	if (!function) {
-		verbose(w->v, "invalid kernel function call not eliminated in verifier pass\n");
-		return -EINVAL;
+	if (!err && w->locked && !(kfunc->flags & KF_IN_LOCK)) {
+		verbose(w->v, "function calls are not allowed while holding a lock\n");
+		err = -EINVAL;
 	}
-	err = check_kfunc_permission(w, function);
-	if (err)
-		return err;
-	kfunc = kfunc_of(function->number);
 	for (u32 reg = 1; reg <= 5 && !err; reg++)
 		err = check_kfunc_argument(w, kfunc, reg);
 	if (err)
@@ -588,7 +558,7 @@ static int check_call(struct walk *w, const struct bpf_insn *insn, s64 *next)
 	if (insn->src_reg == 0)
 		return check_helper_call(w, insn->imm);
 	if (insn->src_reg == BPF_PSEUDO_KFUNC_CALL)
-		return check_kfunc_call(w, insn);
+		return check_kfunc_call(w);
 	go_on_at(w, (u32)*next);
 	w->locked = false;
 	*next = (s64)w->pc + 1 + insn->imm;

@@ -9,6 +9,8 @@
 
 #include "verifier/verify.h"
 
+struct kfunc;
+
 struct verifier {
 	struct verify_request *request;
 	struct verify_result *result;
@@ -46,10 +48,12 @@ int check_reachability(struct verifier *v);
 u32 subprog_at(const struct verifier *v, u32 pc);
 
 /* kfuncs.c */
-/* Finds the functions that the program's calls name, reached or not. */
+/* Finds the functions that calls and ld_imm64 name, reached or not. */
 int find_kfuncs(struct verifier *v);
-/* The function of a call that find_kfuncs() has seen; NULL for id 0. */
+/* The function that a call or a ld_imm64 names; NULL: it names none. */
 const struct kernel_function *kfunc_called(const struct verifier *v, const struct bpf_insn *insn);
+/* May the program make the call at pc? *kfunc is its row then. */
+int check_kfunc_permission(struct verifier *v, u32 pc, const struct kfunc **kfunc);
 /* Turns the calls into the file form. */
 void resolve_kfuncs(struct verifier *v);
 void free_kfuncs(struct verifier *v);

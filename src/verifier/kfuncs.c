@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * kfuncs.c: which kernel functions a program calls. Owns the way from ids in the kernel's BTF, which
- * differ from kernel to kernel, to rows of kfuncs.def, which do not. Whether a program may call one
- * is for check.c to say, and only where the call is reached.
+ * differ from kernel to kernel, to rows of kfuncs.def, which do not. Whether the program may call one
+ * matters only where the call is reached: check.c asks there.
+ *
+ * A program may also ask whether the kernel has a function (bpf_ksym_exists()), for its address: here
+ * that is 0 for one that is not served, so that the program goes its other way.
  */
 #include "verifier/internal.h"
 
 #include <errno.h>
 #include <stdio.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/user_mem.h"
 #include "btf/btf_object.h"
@@ -42,19 +46,13 @@ static int refuse_module(struct verifier *v, s16 index)
 	return -EINVAL;
 }
 
-static int add_function(struct verifier *v, const struct kernel_btf *btf, u32 id)
+static int add_function(struct verifier *v, u32 id, const char *name)
 {
 	struct kernel_function *function = &v->functions[v->nr_functions];
-	const char *name;
 
 	if (v->nr_functions == FUNCTIONS_MAX) {
 		verbose(v, "too many different kernel function calls\n");
 		return -E2BIG;
-	}
-	name = kernel_btf_function(btf, id);
-	if (!name) {
-		verbose(v, "kernel btf_id %u is not a function\n", id);
-		return -EINVAL;
 	}
 	function->id = id;
 	function->number = kfunc_find(name);
@@ -73,30 +71,46 @@ const struct kernel_function *kfunc_called(const struct verifier *v, const struc
 
 static int open_btf(struct verifier *v, struct kernel_btf *btf)
 {
-	int err = kernel_btf_open(btf);
-
-	if (err) {
-		verbose(v, "calling kernel function is not supported without "
-			   "CONFIG_DEBUG_INFO_BTF\n");
+	if (kernel_btf_open(btf))
 		return -ENOTSUPP;
-	}
-	if (!v->request->gpl_compatible) {
-		verbose(v, "cannot call kernel function from non-GPL compatible program\n");
-		return -EINVAL;
-	}
 	v->functions = memory_zalloc(FUNCTIONS_MAX, sizeof(*v->functions));
 	return v->functions ? 0 : -ENOMEM;
 }
 
-static int find_kfunc(struct verifier *v, struct kernel_btf *btf, const struct bpf_insn *insn)
+static int find_called(struct verifier *v, struct kernel_btf *btf, const struct bpf_insn *insn)
 {
 	int err = btf->data ? 0 : open_btf(v, btf);
+	const char *name;
 
+	if (err == -ENOTSUPP)
+		verbose(v, "calling kernel function is not supported without "
+			   "CONFIG_DEBUG_INFO_BTF\n");
+	if (!err && !v->request->gpl_compatible) {
+		verbose(v, "cannot call kernel function from non-GPL compatible program\n");
+		return -EINVAL;
+	}
 	if (err || (!insn->imm && !insn->off)) /* is refused when it is reached */
 		return err;
 	if (insn->off)
 		return refuse_module(v, insn->off);
-	return kfunc_called(v, insn) ? 0 : add_function(v, btf, (u32)insn->imm);
+	if (kfunc_called(v, insn))
+		return 0;
+	name = kernel_btf_function(btf, (u32)insn->imm);
+	if (name)
+		return add_function(v, (u32)insn->imm, name);
+	verbose(v, "kernel btf_id %u is not a function\n", (u32)insn->imm);
+	return -EINVAL;
+}
+
+/* What is no function is refused with the other references. */
+static int find_address(struct verifier *v, struct kernel_btf *btf, const struct bpf_insn *insn)
+{
+	const char *name;
+
+	if (!btf->data && open_btf(v, btf))
+		return 0;
+	name = kfunc_called(v, insn) ? NULL : kernel_btf_function(btf, (u32)insn->imm);
+	return name ? add_function(v, (u32)insn->imm, name) : 0;
 }
 
 int find_kfuncs(struct verifier *v)
@@ -106,9 +120,57 @@ int find_kfuncs(struct verifier *v)
 
 	for (u32 pc = 0; pc < v->insn_cnt && !err; pc++)
 		if (insn_is_kfunc_call(&v->insns[pc]))
-			err = find_kfunc(v, &btf, &v->insns[pc]);
+			err = find_called(v, &btf, &v->insns[pc]);
+		else if (v->insns[pc].code == CODE_LD_IMM64 &&
+			 v->insns[pc].src_reg == BPF_PSEUDO_BTF_ID)
+			err = find_address(v, &btf, &v->insns[pc]);
 	kernel_btf_close(&btf);
 	return err;
+}
+
+static bool is_callback(const struct verifier *v, u32 sub)
+{
+	for (u32 pc = 0; pc < v->insn_cnt; pc++) {
+		const struct bpf_insn *insn = &v->insns[pc];
+
+		if (insn->code == CODE_LD_IMM64 && insn->src_reg == BPF_PSEUDO_FUNC &&
+		    (s64)pc + 1 + insn->imm == v->result->subprogs[sub])
+			return true;
+	}
+	return false;
+}
+
+static int refuse_function(struct verifier *v, const struct kernel_function *function, bool served)
+{
+	verbose(v, "calling kernel function %s is not allowed\n", function->name);
+	if (!served)
+		log_line(LOG_REFUSED, "BPF_PROG_LOAD: kernel function %s is not served",
+			 function->name);
+	return -EACCES;
+}
+
+int check_kfunc_permission(struct verifier *v, u32 pc, const struct kfunc **kfunc)
+{
+	const struct kernel_function *function = kfunc_called(v, &v->insns[pc]);
+
+	if (!function) {
+		verbose(v, "invalid kernel function call not eliminated in verifier pass\n");
+		return -EINVAL;
+	}
+	*kfunc = kfunc_of(function->number);
+	if (!*kfunc || !kfunc_allowed(*kfunc, v->request->type))
+		return refuse_function(v, function, *kfunc);
+	if (((*kfunc)->flags & KF_MAY_SLEEP) && !(v->request->flags & BPF_F_SLEEPABLE)) {
+		verbose(v, "program must be sleepable to call sleepable kfunc %s\n",
+			function->name);
+		return -EACCES;
+	}
+	if (((*kfunc)->flags & KF_NO_CALLBACK) && is_callback(v, subprog_at(v, pc))) {
+		verbose(v, "%s kfunc (insn %u) cannot be called from callback subprog %u\n",
+			function->name, pc, subprog_at(v, pc));
+		return -EINVAL;
+	}
+	return 0;
 }
 
 void resolve_kfuncs(struct verifier *v)

@@ -173,6 +173,18 @@ static int resolve_map(struct verifier *v, struct bpf_insn *insn)
 	return 0;
 }
 
+/* The address of a kernel function is its number: a program compares it with 0. */
+static bool resolve_address(struct verifier *v, struct bpf_insn *insn)
+{
+	const struct kernel_function *function = kfunc_called(v, insn);
+
+	if (!function || insn[1].imm)
+		return false;
+	insn->src_reg = 0;
+	insn->imm = (s32)function->number;
+	return true;
+}
+
 static int resolve_imm64(struct verifier *v, u32 pc)
 {
 	struct bpf_insn *insn = &v->insns[pc], *second = insn + 1;
@@ -187,6 +199,8 @@ static int resolve_imm64(struct verifier *v, u32 pc)
 	case BPF_PSEUDO_FUNC:
 		return 0;
 	case BPF_PSEUDO_BTF_ID:
+		if (resolve_address(v, insn))
+			return 0;
 		verbose(v, "kernel is missing BTF, make sure CONFIG_DEBUG_INFO_BTF=y is specified "
 			   "in Kconfig.\n");
 		return -EINVAL;

@@ -87,10 +87,8 @@ int vm_run(struct vm_run *run, u64 *retval)
 	err = run->engine->run(run, retval);
 	if (unlikely(run->spin_lock))
 		err = drop_spin_lock(run);
-	if (unlikely(run->open.all)) {
-		kfunc_end_run(run);
-		err = -EFAULT;
-	}
+	if (unlikely(run->open.all))
+		err = kfunc_end_run(run, err, retval);
 	if (unlikely(run->nr_records))
 		err = drop_records(run);
 	run->prog = prog;

@@ -144,6 +144,8 @@ static bool check_argument(struct call *call, u32 reg)
 		return regs[reg] || wrong_argument(call, reg, "a size above 0");
 	case ARG_LONG_OUT:
 		return check_memory(call, reg, sizeof(u64), true);
+	case ARG_BYTES16_OUT:
+		return check_memory(call, reg, 16, true);
 	case ARG_CALLBACK:
 		return check_callback(call, reg);
 	case ARG_SPIN_LOCK:

@@ -14,6 +14,7 @@
 enum kfunc_flags {
 	KF_MAY_SLEEP = 1 << 0, /* only for sleepable programs */
 	KF_IN_LOCK = 1 << 1,   /* also while a spin lock is held */
+	KF_NO_CALLBACK = 1 << 2, /* not in a subprogram that is a callback */
 };
 
 struct kfunc {
@@ -33,9 +34,11 @@ static inline bool kfunc_allowed(const struct kfunc *kfunc, const struct prog_ty
 }
 
 /*
- * Ends what a run has begun and not ended (struct vm_open). Those that the kernel's verifier would
- * have met are a fault.
+ * The end of a run with something in struct vm_open: an exception is a result, what has been begun
+ * and not ended is a fault. err and *retval are what the run came to; returns what they are now.
  */
-void kfunc_end_run(struct vm_run *run);
+int kfunc_end_run(struct vm_run *run, int err, u64 *retval);
+/* Of the run, that have not been destroyed. */
+void kfunc_free_iterators(struct vm_run *run);
 
 #endif

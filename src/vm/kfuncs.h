@@ -5,6 +5,8 @@
 #ifndef VM_KFUNCS_H
 #define VM_KFUNCS_H
 
+#include <errno.h>
+
 #include "vm/helpers.h"
 
 #define KFUNC(name, ...)                                                                           \
@@ -19,5 +21,14 @@
 			 MAYBE_UNUSED u64 r5)
 /* What a kernel function that returns an int leaves in R0. */
 #define KFUNC_INT(value) ((u64)(u32)(value))
+
+/* The kernel does not look for memory of its own below. */
+#define KERNEL_START 0xffff800000000000u
+
+/* Why there is nothing to read. */
+static inline int kfunc_read_error(u64 from)
+{
+	return from < KERNEL_START ? -ERANGE : -EFAULT;
+}
 
 #endif

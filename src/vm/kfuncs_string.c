@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * kfuncs_string.c: the string functions of Linux 6.18. The strings may not be there, and may have no
+ * kfuncs_string.c: the functions on strings of Linux 6.18. The strings may not be there, and may have no
  * end: they are looked at through a small window, as far as the kernel looks.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/user_mem.h"
 #include "vm/kfuncs.h"
 
 #define STRING_MAX 65536u /* XATTR_SIZE_MAX */
 #define WINDOW 64u
-/* The kernel looks for strings in its own memory only; below, there is none. */
-#define KERNEL_START 0xffff800000000000u
 
 struct string {
 	u64 start;
@@ -44,7 +43,7 @@ static int open_string(struct string *s, u64 start)
 	*s = (struct string){.start = start};
 	if (char_at(s, 0) >= 0)
 		return 0;
-	return start < KERNEL_START ? -ERANGE : -EFAULT;
+	return kfunc_read_error(start);
 }
 
 /*
@@ -261,4 +260,42 @@ KFUNC_FN(strstr)
 KFUNC_FN(strnstr)
 {
 	return KFUNC_INT(find_string(run, r1, r2, r3));
+}
+
+#define PAD_ZEROS 1u /* BPF_F_PAD_ZEROS, Linux 6.11 */
+
+/* Without the end; a longer one is cut. -EFAULT. */
+static int copy_string(char *to, u32 size, u64 from)
+{
+	struct string s = {.start = from};
+	u32 len;
+
+	for (len = 0; len < size - 1; len++) {
+		int c = char_at(&s, len);
+
+		if (c < 0)
+			return c;
+		if (!c)
+			break;
+		to[len] = (char)c;
+	}
+	return (int)len;
+}
+
+KFUNC_FN(copy_from_user_str)
+{
+	const u32 size = (u32)r2;
+	char *to = U64_PTR(r1);
+	int len;
+
+	if (r4 & ~(u64)PAD_ZEROS)
+		return KFUNC_INT(-EINVAL);
+	if (!size)
+		return 0;
+	len = copy_string(to, size, r3);
+	if (len >= 0)
+		memset(to + len, 0, r4 ? size - (size_t)len : 1);
+	else if (r4)
+		memset(to, 0, size);
+	return KFUNC_INT(len < 0 ? len : len + 1);
 }

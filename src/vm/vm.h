@@ -87,6 +87,10 @@ struct vm_targets {
 struct vm_open {
 	u32 all; /* of those below together */
 	u32 rcu, preempt, irq;
+	u32 nr_bits;
+	struct iter_words *bits; /* of iterators over bits; see kfuncs_iter.c */
+	bool thrown;             /* by bpf_throw(): the fault is none, and the run ended with this: */
+	u64 cookie;
 };
 
 #define VM_RECORDS 16

@@ -36,6 +36,16 @@ extern int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end) __ksym;
 extern int *bpf_iter_num_next(struct bpf_iter_num *it) __ksym;
 extern void bpf_iter_num_destroy(struct bpf_iter_num *it) __ksym;
 
+struct bpf_iter_bits {
+	__u64 opaque[2];
+} __attribute__((aligned(8)));
+extern int bpf_iter_bits_new(struct bpf_iter_bits *it, const __u64 *words, __u32 count) __ksym;
+extern int *bpf_iter_bits_next(struct bpf_iter_bits *it) __ksym;
+extern void bpf_iter_bits_destroy(struct bpf_iter_bits *it) __ksym;
+extern int bpf_copy_from_user_str(void *to, __u32 size, const void *from, __u64 flags) __ksym;
+extern void bpf_throw(__u64 cookie) __ksym;
+extern int bpf_no_such_function(void) __weak __ksym;
+
 const char text[] = "One two three two";
 const char ending[] = "two";
 char long_text[70000];
@@ -239,6 +249,93 @@ ANSWERS(iterate_twice)
 	}
 	bpf_iter_num_destroy(&outer);
 	return sum;
+}
+
+__u64 words[600];
+__u32 nr_words;
+
+/* The sum of the bits' places, and their number behind it. */
+ANSWERS(bits)
+{
+	struct bpf_iter_bits it;
+	int *bit, err, sum = 0, count = 0;
+
+	err = bpf_iter_bits_new(&it, words, nr_words);
+	while ((bit = bpf_iter_bits_next(&it))) {
+		sum += *bit;
+		count++;
+		words[*bit & 7] = 0; /* which the iterator has a copy of */
+	}
+	bpf_iter_bits_destroy(&it);
+	return err ?: sum * 1000 + count;
+}
+
+ANSWERS(bits_nowhere)
+{
+	struct bpf_iter_bits it;
+	int err = bpf_iter_bits_new(&it, (const __u64 *)where, nr_words);
+
+	if (bpf_iter_bits_next(&it))
+		err = 1;
+	bpf_iter_bits_destroy(&it);
+	return err;
+}
+
+ANSWERS(throws)
+{
+	if (from)
+		bpf_throw(from);
+	return 7;
+}
+
+static __noinline int thrower(void)
+{
+	if (to)
+		bpf_throw(to);
+	return to + 1;
+}
+
+ANSWERS(throws_below)
+{
+	return thrower() + 1;
+}
+
+static int throw_third(__u32 round, void *unused)
+{
+	if (round == 3)
+		bpf_throw(round + 40);
+	return 0;
+}
+
+/* Is refused. */
+SEC("?tc") int throws_in_loop(struct __sk_buff *skb)
+{
+	bpf_loop(10, throw_third, NULL, 0);
+	return 1;
+}
+
+ANSWERS(asks)
+{
+	int answer = 0;
+
+	if (&bpf_rcu_read_lock)
+		answer += 1;
+	if (&bpf_no_such_function)
+		answer += bpf_no_such_function();
+	return answer;
+}
+
+char copied[16];
+__u32 copy_size;
+__u64 copy_flags;
+
+SEC("syscall") int copy_string(void *ctx)
+{
+	__u32 size = copy_size;
+
+	if (size > sizeof(copied))
+		return 100;
+	return bpf_copy_from_user_str(copied, size, (const void *)where, copy_flags);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -119,6 +119,100 @@ static void iterate(void **state)
 	assert_int_equal(answer_of("iterate_error"), -E2BIG);
 }
 
+static void bits(void **state)
+{
+	static const struct {
+		uint32_t nr_words;
+		uint64_t first, second, last;
+		int sum, count;
+	} rows[] = {
+		{1, 0, 0, 0, 0, 0},
+		{1, 1, 0, 0, 0, 1},
+		{1, 1ull << 63 | 6, 0, 0, 66, 3},
+		{2, 0, 1, 0, 64, 1},
+		{2, 3, 1ull << 63, 0, 128, 3},
+		{511, 8, 0, 1ull << 63, 32706, 2},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memset(skel->bss->words, 0, sizeof(skel->bss->words));
+		skel->bss->words[0] = rows[i].first;
+		skel->bss->words[1] = rows[i].second;
+		if (rows[i].last)
+			skel->bss->words[rows[i].nr_words - 1] = rows[i].last;
+		skel->bss->nr_words = rows[i].nr_words;
+		assert_int_equal(answer_of("bits"), rows[i].sum * 1000 + rows[i].count);
+	}
+	skel->bss->nr_words = 0;
+	assert_int_equal(answer_of("bits"), -EINVAL);
+	skel->bss->nr_words = 512;
+	assert_int_equal(answer_of("bits"), -E2BIG);
+	for (skel->bss->nr_words = 1; skel->bss->nr_words < 3; skel->bss->nr_words++) {
+		skel->bss->where = 8;
+		assert_int_equal(answer_of("bits_nowhere"),
+				 skel->bss->nr_words == 1 ? -EFAULT : -ERANGE);
+		skel->bss->where = 0;
+		assert_int_equal(answer_of("bits_nowhere"), -EINVAL);
+	}
+}
+
+static void exceptions(void **state)
+{
+	skel->bss->from = skel->bss->to = 0;
+	assert_int_equal(answer_of("throws"), 7);
+	assert_int_equal(answer_of("throws_below"), 2);
+	skel->bss->from = skel->bss->to = 64;
+	assert_int_equal(answer_of("throws"), 64);
+	assert_int_equal(answer_of("throws_below"), 64);
+	assert_int_equal(answer_of("asks"), 1);
+}
+
+static void exception_in_callback(void **state)
+{
+	struct kfunc *other = kfunc__open();
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, other->obj)
+		bpf_program__set_autoload(prog, prog == other->progs.throws_in_loop);
+	assert_int_equal(kfunc__load(other), -EINVAL);
+	kfunc__destroy(other);
+}
+
+static int copy_string(const char *from, uint32_t size, uint64_t flags)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, opts);
+
+	memset(skel->bss->copied, 'x', sizeof(skel->bss->copied));
+	skel->bss->where = ptr64(from);
+	skel->bss->copy_size = size;
+	skel->bss->copy_flags = flags;
+	assert_int_equal(
+		bpf_prog_test_run_opts(bpf_program__fd(skel->progs.copy_string), &opts), 0);
+	return (int)opts.retval;
+}
+
+static void strings_of_users(void **state)
+{
+	static const char word[] = "word";
+
+	assert_int_equal(copy_string(word, 8, 0), 5);
+	assert_memory_equal(skel->bss->copied, "word\0xxx", 8);
+	assert_int_equal(copy_string(word, 8, 1), 5);
+	assert_memory_equal(skel->bss->copied, "word\0\0\0\0x", 9);
+	assert_int_equal(copy_string(word, 5, 0), 5);
+	assert_memory_equal(skel->bss->copied, "word\0x", 6);
+	assert_int_equal(copy_string(word, 4, 0), 4);
+	assert_memory_equal(skel->bss->copied, "wor\0x", 5);
+	assert_int_equal(copy_string(word, 1, 0), 1);
+	assert_memory_equal(skel->bss->copied, "\0x", 2);
+	assert_int_equal(copy_string(word, 0, 1), 0);
+	assert_int_equal(copy_string(word, 4, 2), -EINVAL);
+	assert_int_equal(copy_string((const char *)8, 4, 0), -EFAULT);
+	assert_memory_equal(skel->bss->copied, "xxxxx", 5);
+	assert_int_equal(copy_string((const char *)8, 4, 1), -EFAULT);
+	assert_memory_equal(skel->bss->copied, "\0\0\0\0x", 5);
+}
+
 /* Another process makes its own code of the program's file. */
 static void other_process(void **state)
 {
@@ -225,6 +319,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(load_all),
 		cmocka_unit_test(answers),
 		cmocka_unit_test(iterate),
+		cmocka_unit_test(bits),
+		cmocka_unit_test(exceptions),
+		cmocka_unit_test(exception_in_callback),
+		cmocka_unit_test(strings_of_users),
 		cmocka_unit_test(other_process),
 		cmocka_unit_test(refused),
 	};
