@@ -240,6 +240,20 @@ void userbpf_runner_close(struct userbpf_runner *runner);
  */
 int userbpf_runner_run(struct userbpf_runner *runner, struct userbpf_run *runs, size_t count);
 
+/* Where a packet would go that bpf_redirect() or bpf_redirect_map() redirected. */
+struct userbpf_redirect {
+	uint32_t map_id;  /* 0: bpf_redirect() and its like */
+	uint32_t key;     /* in the map: of a CPUMAP the number of the CPU */
+	uint32_t ifindex; /* the interface; 0: several (BPF_F_BROADCAST), or it is none */
+	uint32_t flags;   /* as the program gave them */
+};
+
+/*
+ * Where the last run sent its packet, which goes nowhere here. 0 and *redirect; -ENOENT: it did not
+ * return the verdict to redirect, or had called no helper that says where to.
+ */
+int userbpf_runner_redirect(const struct userbpf_runner *runner, struct userbpf_redirect *redirect);
+
 #ifdef __cplusplus
 }
 #endif

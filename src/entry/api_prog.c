@@ -66,6 +66,20 @@ API int userbpf_runner_run(struct userbpf_runner *runner, struct userbpf_run *ru
 	return first;
 }
 
+API int userbpf_runner_redirect(const struct userbpf_runner *runner,
+				struct userbpf_redirect *redirect)
+{
+	const struct vm_redirect *last = &runner->test.redirect;
+
+	if (!last->set)
+		return -ENOENT;
+	*redirect = (struct userbpf_redirect){.map_id = last->map_id,
+					      .key = last->key,
+					      .ifindex = last->ifindex,
+					      .flags = (u32)last->flags};
+	return 0;
+}
+
 API int userbpf_prog_fd(const struct userbpf_prog *handle)
 {
 	return handle->fd;

@@ -462,7 +462,6 @@ HELPER_FN(get_socket_uid)
 /* Where the packet would go: only the verdict and the report of it exist here. */
 
 #define TC_ACT_SHOT 2
-#define TC_ACT_REDIRECT 7
 
 static u64 redirect_to_interface(struct vm_run *run, u64 ifindex, u64 flags, u64 verdict)
 {

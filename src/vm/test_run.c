@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/syscall.h"
 #include "object/realm.h"
 #include "vm/ctx.h"
@@ -37,10 +38,38 @@ static int run_once(struct vm_run *vm, u64 *turn, u64 *retval)
 	int err;
 
 	vm->insns_left = VM_DEFAULT_BUDGET;
+	vm->redirect.set = false;
 	err = vm_run(vm, retval);
 	used = VM_DEFAULT_BUDGET - vm->insns_left + RUN_INSNS;
 	*turn -= MIN(*turn, used);
 	return err;
+}
+
+/* What a helper said counts if the program returned that verdict. */
+static void note_redirect(const struct vm_run *vm, struct test_run *run)
+{
+	const u32 verdict = vm->prog->type->helper_groups & HG_XDP ? XDP_REDIRECT : TC_ACT_REDIRECT;
+
+	run->redirect = vm->redirect;
+	run->redirect.set = vm->redirect.set && run->retval == verdict;
+}
+
+static cold void tell_redirect(const struct prog *prog, const struct vm_redirect *redirect)
+{
+	const char *name = prog->checked.name;
+	const u32 id = prog->object.id;
+
+	if (redirect->map_id)
+		log_line(LOG_REFUSED,
+			 "program %u '%.16s' redirected a packet by map %u, key %u, flags %#llx "
+			 "(interface %u): it goes nowhere",
+			 id, name, redirect->map_id, redirect->key,
+			 (unsigned long long)redirect->flags, redirect->ifindex);
+	else
+		log_line(LOG_REFUSED,
+			 "program %u '%.16s' redirected a packet to interface %u, flags %#llx: it "
+			 "goes nowhere",
+			 id, name, redirect->ifindex, (unsigned long long)redirect->flags);
 }
 
 /* Runs until the turn is over. */
@@ -101,6 +130,7 @@ static int run_in_turn(struct vm_run *vm, struct test_run *run)
 	int err = run_once(vm, &run->turn->insns_left, &retval);
 
 	run->retval = (u32)retval;
+	note_redirect(vm, run);
 	if (unlikely(err))
 		vm_fault_report(vm);
 	return err;
@@ -131,8 +161,11 @@ int test_run_loop(struct vm_run *vm, struct test_run *run)
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	run->retval = (u32)retval;
 	run->duration = (u32)MIN((now_ns() - start) / repeat, (u64)UINT32_MAX);
+	note_redirect(vm, run);
 	if (err == -EFAULT)
 		vm_fault_report(vm);
+	else if (run->redirect.set && log_enabled(LOG_REFUSED))
+		tell_redirect(vm->prog, &run->redirect);
 	return err;
 }
 

@@ -55,6 +55,7 @@ struct test_run {
 	u32 batch_size;
 	struct test_turn *turn; /* NULL: none. Such a run happens once and is not timed. */
 	u32 retval;          /* result */
+	struct vm_redirect redirect; /* result: of the last run; not set: it did not redirect */
 	u32 duration;        /* result: ns per run, mean */
 };
 

@@ -56,6 +56,8 @@ struct vm_held {
 	struct map *few[VM_HELD_FEW];
 };
 
+#define TC_ACT_REDIRECT 7 /* of tc programs; XDP_REDIRECT is that of XDP */
+
 /* Where a helper of the last run said that the packet should go. */
 struct vm_redirect {
 	bool set;

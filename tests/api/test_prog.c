@@ -460,6 +460,64 @@ static void test_threads(void **state)
 	check_threads(USERBPF_TRUST);
 }
 
+/* One run of a program that calls a helper with R1 to R3 of its own and returns what it says. */
+static int run_redirect(unsigned type, const struct bpf_insn *insns, unsigned count,
+			struct userbpf_redirect *redirect)
+{
+	struct userbpf_prog *prog = open_prog(load_insns(type, insns, count, 0), 0);
+	struct userbpf_runner *runner = open_runner(prog);
+	uint8_t packet[64] = {0};
+	struct userbpf_run run = {.data = packet, .data_size = sizeof(packet)};
+	int err;
+
+	assert_int_equal(userbpf_runner_redirect(runner, redirect), -ENOENT);
+	assert_int_equal(userbpf_runner_run(runner, &run, 1), 0);
+	err = userbpf_runner_redirect(runner, redirect);
+	close_both(prog, runner);
+	return err;
+}
+
+static void test_redirect_to_interface(void **state)
+{
+	const struct bpf_insn redirect[] = {SET(1, 3), SET(2, 0), CALL(BPF_FUNC_redirect),
+					    EXIT};
+	const struct bpf_insn passes[] = {SET(1, 3), SET(2, 0), CALL(BPF_FUNC_redirect),
+					  SET(0, XDP_PASS), EXIT};
+	struct userbpf_redirect to;
+
+	(void)state;
+	assert_int_equal(run_redirect(BPF_PROG_TYPE_XDP, redirect, 4, &to), 0);
+	assert_int_equal(to.map_id, 0);
+	assert_int_equal(to.ifindex, 3);
+	assert_int_equal(run_redirect(BPF_PROG_TYPE_SCHED_CLS, redirect, 4, &to), 0);
+	assert_int_equal(to.ifindex, 3);
+	assert_int_equal(run_redirect(BPF_PROG_TYPE_XDP, passes, 5, &to), -ENOENT);
+}
+
+static void test_redirect_by_map(void **state)
+{
+	const uint32_t key = 70, loopback = 1;
+	int map = map_create(BPF_MAP_TYPE_DEVMAP_HASH, 4, 4, 2, 0);
+	struct bpf_insn redirect[] = {INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, map),
+				      INSN(0, 0, 0, 0, 0), SET(2, 70),
+				      SET(3, 2), CALL(BPF_FUNC_redirect_map), EXIT};
+	struct userbpf_redirect to;
+
+	(void)state;
+	assert_int_equal(run_redirect(BPF_PROG_TYPE_XDP, redirect, 6, &to), -ENOENT);
+	assert_int_equal(map_update(map, &key, &loopback, 0), 0);
+	assert_int_equal(run_redirect(BPF_PROG_TYPE_XDP, redirect, 6, &to), 0);
+	assert_true(to.map_id);
+	assert_int_equal(to.key, 70);
+	assert_int_equal(to.ifindex, 1);
+	assert_int_equal(to.flags, 2);
+	redirect[3].imm = BPF_F_BROADCAST;
+	assert_int_equal(run_redirect(BPF_PROG_TYPE_XDP, redirect, 6, &to), 0);
+	assert_int_equal(to.ifindex, 0);
+	assert_int_equal(to.flags, BPF_F_BROADCAST);
+	close(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +532,8 @@ int main(void)
 		cmocka_unit_test(test_inner_maps),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_tail_calls),
+		cmocka_unit_test(test_redirect_to_interface),
+		cmocka_unit_test(test_redirect_by_map),
 	};
 
 	return run_in_directory(tests);
