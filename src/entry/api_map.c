@@ -235,7 +235,8 @@ static cold void handle_init(struct userbpf_map *handle, struct map *map)
 
 	handle->map = map;
 	handle->keyless = ops->traits & MAP_KEYLESS;
-	handle->lookup = reads && ops->lookup ? ops->lookup : lookup_nothing;
+	handle->lookup =
+		reads && ops->lookup && !ops->key_kind ? ops->lookup : lookup_nothing;
 	handle->lookup_percpu =
 		reads && ops->lookup_percpu ? ops->lookup_percpu : lookup_nothing_percpu;
 }

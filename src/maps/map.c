@@ -15,9 +15,13 @@
 #include "base/atomic.h"
 #include "base/interface.h"
 #include "base/syscall.h"
+#include "base/uapi.h"
 #include "btf/btf.h"
 #include "maps/fields.h"
 #include "shm/vcpu.h"
+
+/* Types that are newer than the headers. */
+#define BPF_MAP_TYPE_CGRP_STORAGE UAPI_MAP_TYPE_CGRP_STORAGE
 
 #define MAP_OPS(type, ops) extern const struct map_ops ops;
 #include "maps/map_types.def"
@@ -58,9 +62,26 @@ static void hide_fields(const struct map *map, void *values, u32 count)
 		fields_hide(&map->fields, (u8 *)values + i * stride);
 }
 
+/* What the operations of a type know an element by; for descriptors that is in *id. */
+static inline int element_key(const struct map *map, const void **key, struct foreign *id)
+{
+	int fd, err;
+
+	if (likely(!map->ops->key_kind))
+		return 0;
+	memcpy(&fd, *key, sizeof(fd));
+	err = foreign_from_fd(map->ops->key_kind, fd, id);
+	*key = id;
+	return err;
+}
+
 int map_copy_value(struct map *map, const void *key, void *value)
 {
-	int err = map->ops->copy_value ? map->ops->copy_value(map, key, value) : -ENOTSUPP;
+	struct foreign id;
+	int err = element_key(map, &key, &id);
+
+	if (likely(!err))
+		err = map->ops->copy_value ? map->ops->copy_value(map, key, value) : -ENOTSUPP;
 
 	if (likely(!err))
 		hide_fields(map, value, 1);
@@ -69,7 +90,11 @@ int map_copy_value(struct map *map, const void *key, void *value)
 
 int map_copy_value_locked(struct map *map, const void *key, void *value)
 {
-	int err = map->ops->copy_value_locked(map, key, value);
+	struct foreign id;
+	int err = element_key(map, &key, &id);
+
+	if (likely(!err))
+		err = map->ops->copy_value_locked(map, key, value);
 
 	if (likely(!err))
 		hide_fields(map, value, 1);
@@ -94,6 +119,11 @@ void map_prefetch(struct map *map, const void *keys, size_t count)
 
 int map_update_user(struct map *map, const void *key, const void *value, u64 flags)
 {
+	struct foreign id;
+	int err = element_key(map, &key, &id);
+
+	if (unlikely(err))
+		return err;
 	if (!map->ops->update_user)
 		return -ENOTSUPP;
 	if ((flags & ~(u64)BPF_F_LOCK) > map->ops->update_flags)
@@ -115,6 +145,11 @@ int map_update_program(struct map *map, const void *key, const void *value,
 
 int map_delete(struct map *map, const void *key)
 {
+	struct foreign id;
+	int err = element_key(map, &key, &id);
+
+	if (unlikely(err))
+		return err;
 	return map->ops->delete ? map->ops->delete (map, key) : -ENOTSUPP;
 }
 
@@ -389,7 +424,8 @@ static cold int check_spec(struct map_spec *spec, const struct map_ops *ops)
 
 	if (!ops || (spec->extra && !(ops->traits & MAP_EXTRA)) || spec->flags & ~ops->create_flags ||
 	    has_both(spec->flags, BPF_F_RDONLY | BPF_F_WRONLY) ||
-	    has_both(spec->flags, BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
+	    has_both(spec->flags, BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG) ||
+	    (ops->traits & MAP_BTF_REQUIRED && !(spec->btf_key_type_id && spec->btf_value_type_id)))
 		return -EINVAL;
 	err = check_numa(spec);
 	if (!err)

@@ -14,6 +14,7 @@
 
 #include "base/compiler.h"
 #include "btf/btf.h"
+#include "object/foreign.h"
 #include "object/object.h"
 
 /* Raised whenever what any type keeps in its file changes its meaning. */
@@ -138,6 +139,7 @@ enum map_traits {
 	MAP_INNER_ENTRIES = 1 << 12, /* as an inner map it needs the max_entries of the template */
 	MAP_EXTRA = 1 << 13,        /* map_extra has a meaning; other types want 0 */
 	MAP_VALUE_INPUT = 1 << 14,  /* LOOKUP and peek ask about the value that they are given */
+	MAP_BTF_REQUIRED = 1 << 21, /* MAP_CREATE without BTF: EINVAL */
 	MAP_INNER_REFUSED = 1 << 19, /* may not be an inner map */
 	MAP_INTERFACES = 1 << 24,   /* values begin with the number of a network interface */
 };
@@ -166,6 +168,8 @@ enum map_helpers {
 	MAP_H_STACKID = 1 << 13,
 	MAP_H_RINGBUF = 1 << 10,
 	MAP_H_USER_RINGBUF = 1 << 11,
+	MAP_H_SK_STORAGE = 1 << 14,
+	MAP_H_TASK_STORAGE = 1 << 15,
 };
 
 /*
@@ -179,6 +183,11 @@ struct map_ops {
 	const char *name;  /* "hash" */
 	u32 traits;
 	enum object_kind value_kind; /* values are such objects; 0: they are plain bytes */
+	/*
+	 * Keys in the system call are descriptors of such things; 0: plain bytes. The operations get
+	 * a struct foreign in place of the descriptor, and there is no get_next_key.
+	 */
+	enum foreign_kind key_kind;
 	u32 helpers;
 	u32 create_flags;  /* map_flags accepted at creation */
 	u32 own_flags;     /* map_flags that every map of this type has */
