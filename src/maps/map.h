@@ -140,6 +140,8 @@ enum map_traits {
 	MAP_EXTRA = 1 << 13,        /* map_extra has a meaning; other types want 0 */
 	MAP_VALUE_INPUT = 1 << 14,  /* LOOKUP and peek ask about the value that they are given */
 	MAP_BTF_REQUIRED = 1 << 21, /* MAP_CREATE without BTF: EINVAL */
+	MAP_OF_RUNS = 1 << 22,      /* values belong to a run; a program has one such map with and
+				       one without MAP_PERCPU */
 	MAP_INNER_REFUSED = 1 << 19, /* may not be an inner map */
 	MAP_INTERFACES = 1 << 24,   /* values begin with the number of a network interface */
 };
@@ -170,6 +172,8 @@ enum map_helpers {
 	MAP_H_USER_RINGBUF = 1 << 11,
 	MAP_H_SK_STORAGE = 1 << 14,
 	MAP_H_TASK_STORAGE = 1 << 15,
+	MAP_H_LOCAL_STORAGE = 1 << 18,
+	MAP_H_CGROUP = 1 << 19,
 };
 
 /*

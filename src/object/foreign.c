@@ -155,7 +155,31 @@ int foreign_current_task(struct foreign *id)
 	return 0;
 }
 
-static int cgroup_at(const char *root, const char *name, struct foreign *id)
+int foreign_task_socket(u32 number, struct foreign *id)
+{
+	int err = foreign_current_task(id);
+
+	id->number |= (u64)number << 32;
+	return err;
+}
+
+/* The path of the current task's cgroup below the root of its hierarchy, which is "/". */
+static bool current_cgroup_path(char text[TEXT_MAX], char **path)
+{
+	char *line, *end;
+
+	if (read_text("/proc/thread-self/cgroup", text, TEXT_MAX) <= 0)
+		return false;
+	line = strstr(text, "0::/"); /* hierarchies of version 1 have names and numbers above 0 */
+	end = line ? strchr(line, '\n') : NULL;
+	if (!end)
+		return false;
+	*end = '\0';
+	*path = line + strlen("0::");
+	return true;
+}
+
+static int cgroup_below(const char *root, const char *name, struct foreign *id)
 {
 	char path[TEXT_MAX + 32];
 	int fd, err;
@@ -169,30 +193,44 @@ static int cgroup_at(const char *root, const char *name, struct foreign *id)
 	return err;
 }
 
+/* Alone, or beside hierarchies of version 1. */
+static bool cgroup_at(const char *name, struct foreign *id)
+{
+	return !cgroup_below("/sys/fs/cgroup", name, id) ||
+	       !cgroup_below("/sys/fs/cgroup/unified", name, id);
+}
+
 int foreign_current_cgroup(struct foreign *id)
 {
-	char text[TEXT_MAX], *line, *end;
+	char text[TEXT_MAX], *path;
 
-	if (read_text("/proc/thread-self/cgroup", text, sizeof(text)) <= 0)
-		return -ENOENT;
-	line = strstr(text, "0::/"); /* hierarchies of version 1 have names and numbers above 0 */
-	end = line ? strchr(line, '\n') : NULL;
-	if (!end)
-		return -ENOENT;
-	*end = '\0';
-	line += strlen("0::");
-	return cgroup_at("/sys/fs/cgroup", line, id) &&
-			       cgroup_at("/sys/fs/cgroup/unified", line, id)
-		       ? -ENOENT
-		       : 0;
+	return current_cgroup_path(text, &path) && cgroup_at(path, id) ? 0 : -ENOENT;
+}
+
+bool foreign_current_is_under(u64 cgroup)
+{
+	char text[TEXT_MAX], *path, *end;
+	struct foreign id;
+
+	if (!current_cgroup_path(text, &path))
+		return false;
+	while (!cgroup_at(path, &id) || id.number != cgroup) {
+		end = strrchr(path, '/');
+		if (!end)
+			return false;
+		*end = '\0';
+	}
+	return true;
 }
 
 bool foreign_is_gone(enum foreign_kind kind, const struct foreign *id)
 {
 	struct foreign self, now;
 
+	if (kind != FOREIGN_TASK && !(kind == FOREIGN_SOCKET && id->tag))
+		return false;
 	/* Without /proc nothing is known. */
-	if (kind != FOREIGN_TASK || foreign_current_task(&self))
+	if (foreign_current_task(&self))
 		return false;
 	return task_of((u32)id->number, &now) || now.tag != id->tag;
 }

@@ -22,7 +22,8 @@ enum foreign_kind {
 
 /*
  * A socket is its cookie; an inode is its number, device and what tells it from a later one of
- * that number; a task is its thread id and the time at which it started; a cgroup is its id.
+ * that number; a task is its thread id and the time at which it started; a cgroup is its id. A
+ * socket of a test run has the tag of the thread, which no other socket has.
  */
 struct foreign {
 	u64 number;
@@ -36,11 +37,15 @@ struct foreign {
 must_check int foreign_from_fd(enum foreign_kind kind, int fd, struct foreign *id);
 /* The calling thread; -ENOENT without /proc. */
 must_check int foreign_current_task(struct foreign *id);
+/* A socket that only this thread knows, by a number: it is gone with the thread. Same result. */
+must_check int foreign_task_socket(u32 number, struct foreign *id);
 /* Its cgroup in the hierarchy of version 2; -ENOENT where that is not mounted in its usual places. */
 must_check int foreign_current_cgroup(struct foreign *id);
+/* Is that the current task's cgroup, or above it? */
+bool foreign_current_is_under(u64 cgroup);
 /*
- * True if it is certain that the thing is gone. Of tasks that is known; of the others an
- * unprivileged process cannot tell, and the answer is false.
+ * True if it is certain that the thing is gone. Of tasks and sockets of test runs that is known;
+ * of the others an unprivileged process cannot tell, and the answer is false.
  */
 bool foreign_is_gone(enum foreign_kind kind, const struct foreign *id);
 

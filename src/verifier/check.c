@@ -426,6 +426,11 @@ static int check_argument(struct walk *w, const struct helper *helper, s32 id, u
 		return check_memory_argument(w, id, reg, map ? map->value_size : 0, "read from");
 	case ARG_CONST_STR:
 		return check_string_argument(w, id, reg);
+	case ARG_ZERO:
+		if (!w->regs[reg].exact || !w->regs[reg].number)
+			return 0;
+		verbose(w->v, "get_local_storage() doesn't support non-zero flags\n");
+		return -EINVAL;
 	case ARG_MAP_VALUE_OUT:
 		return check_memory_argument(
 			w, id, reg, map ? map->value_size : 0,

@@ -48,6 +48,17 @@ static int check_map_fields(struct verifier *v, const struct map *map)
 	return 0;
 }
 
+/* A program has one map of each type whose values belong to a run. */
+static bool is_second_of_runs(const struct verify_result *result, const struct map *map)
+{
+	const u32 kind = map->ops->traits & (MAP_OF_RUNS | MAP_PERCPU);
+
+	for (u32 i = 0; kind & MAP_OF_RUNS && i < result->nr_maps; i++)
+		if ((result->maps[i]->ops->traits & (MAP_OF_RUNS | MAP_PERCPU)) == kind)
+			return true;
+	return false;
+}
+
 /* Takes over the caller's use of map. */
 static int add_map(struct verifier *v, struct map *map)
 {
@@ -67,6 +78,9 @@ static int add_map(struct verifier *v, struct map *map)
 		verbose(v, "Sleepable programs can only use array, hash, ringbuf and local "
 			   "storage maps\n");
 		err = -EINVAL;
+	} else if (is_second_of_runs(result, map)) {
+		verbose(v, "only one cgroup storage of each type is allowed\n");
+		err = -EBUSY;
 	} else {
 		err = check_map_fields(v, map);
 	}

@@ -3,6 +3,7 @@
  * access.c: which memory a run may touch. The quick answers (the stack, the packet, the map value
  * touched last) are inline in state.h; the rest is looked for here. Knows no instruction.
  */
+#include "maps/value.h"
 #include "vm/state.h"
 
 static bool in_context(const struct vm_run *run, u64 address, u64 size, bool write)
@@ -23,6 +24,17 @@ struct map *vm_map_with_value(struct vm_run *run, u64 address, void **value)
 		*value = map->ops->value_at ? map->ops->value_at(map, U64_PTR(address)) : NULL;
 		if (*value)
 			return map;
+	}
+	for (u32 i = 0; i < ARRAY_SIZE(run->storage); i++) {
+		const struct vm_storage *storage = &run->storage[i];
+
+		*value = storage->map ? value_containing(storage->memory,
+							 storage->size / storage->map->value_stride,
+							 storage->map->value_stride,
+							 storage->map->value_size, U64_PTR(address))
+				      : NULL;
+		if (*value)
+			return storage->map;
 	}
 	return vm_held_map_with(run, address, value);
 }

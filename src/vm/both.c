@@ -76,6 +76,8 @@ static void remember_all(struct vm_run *run)
 
 	if (run->ctx && run->ctx_rules)
 		remember(both, "the context", run->ctx, run->ctx_rules->size);
+	for (u32 i = 0; i < ARRAY_SIZE(run->storage); i++)
+		remember(both, "the storage", run->storage[i].memory, run->storage[i].size);
 	if (run->packet) {
 		remember(both, "the packet", packet->arena.packet, ARENA_PACKET_BYTES);
 		remember(both, "the packet's bounds", &packet->packet,

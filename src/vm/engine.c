@@ -46,6 +46,8 @@ bool vm_loaded_are_trusted(void)
 /* A trusted program that has no code (executable memory may be forbidden) is interpreted. */
 static const struct engine *engine_of(struct prog *prog)
 {
+	if (unlikely(prog->opaque))
+		return &interp_engine;
 	if (unlikely(chosen))
 		return chosen;
 	return load_relaxed(&prog->checked.trusted) && jit_code_of(prog) ? &jit_engine : &interp_engine;

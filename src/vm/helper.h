@@ -38,6 +38,10 @@ enum helper_arg {
 	ARG_VALUE_MEM,    /* writable, in a map value; its size is the next argument */
 	ARG_DYNPTR,       /* one that was initialised */
 	ARG_DYNPTR_NEW,   /* aligned stack for one */
+	ARG_MAP_VALUE_OR_NULL, /* value_size readable bytes, or NULL */
+	ARG_TASK_OR_NULL, /* the current task */
+	ARG_SOCKET,       /* the socket of the packet */
+	ARG_ZERO,         /* flags that have no meaning yet */
 };
 
 enum helper_ret { RET_INT, RET_VOID, RET_MAP_VALUE_OR_NULL, RET_MEM_OR_NULL };
@@ -50,6 +54,7 @@ enum helper_flags {
 	HF_UNLOCKS = 1 << 4,      /* drops it; the only helper while one is held */
 	HF_FORMAT = 1 << 5,       /* argument 3 is a format for as many u64 as argument 5 has bytes */
 	HF_TAIL_CALL = 1 << 6,    /* does not return if it succeeds */
+	HF_OPAQUE = 1 << 7,       /* gives out what only the interpreter can keep apart from memory */
 };
 
 typedef u64 (*helper_fn)(struct vm_run *run, u64 a1, u64 a2, u64 a3, u64 a4, u64 a5);

@@ -5,6 +5,7 @@
  */
 #include "vm/dynptr.h"
 #include "vm/helper.h"
+#include "vm/packet.h"
 #include "vm/state.h"
 
 /* The largest size that the kernel lets a helper argument have. */
@@ -132,6 +133,17 @@ static bool check_argument(struct call *call, u32 reg)
 	case ARG_MAP_VALUE_OUT:
 		return check_map_memory(call, reg, false,
 					!call->map || !(call->map->ops->traits & MAP_VALUE_INPUT));
+	case ARG_MAP_VALUE_OR_NULL:
+		return !regs[reg] || check_map_memory(call, reg, false, false);
+	case ARG_TASK_OR_NULL:
+		return !regs[reg] || regs[reg] == VM_CURRENT_TASK ||
+		       wrong_argument(call, reg, "the current task");
+	case ARG_SOCKET:
+		return (call->run->packet &&
+			regs[reg] == PTR_U64(&packet_run_of(call->run)->socket)) ||
+		       wrong_argument(call, reg, "the socket of the packet");
+	case ARG_ZERO:
+		return !regs[reg] || wrong_argument(call, reg, "0");
 	case ARG_MEM_OR_NULL:
 		if (regs[reg] == 0 && next == 0)
 			return true;

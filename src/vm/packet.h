@@ -36,6 +36,8 @@ struct packet_run {
 	u8 *meta;       /* XDP: start of the metadata, packet.data without */
 	u32 frag_bytes; /* XDP: what follows data_end, in pages of its own as far as programs know */
 	u64 cookie;     /* of its socket; 0 before it was asked for */
+	struct bpf_sock socket; /* what the program sees of it */
+	bool has_storage; /* maps may have values of the socket */
 };
 
 static inline struct packet_run *packet_run_of(struct vm_run *run)
@@ -55,5 +57,8 @@ static inline u8 *packet_at(const struct packet *packet, u64 offset, u64 len)
 
 	return offset <= have && len <= have - offset ? packet->data + offset : NULL;
 }
+
+/* The test run is over: values that maps keep for the packet's socket go. */
+void vm_end_socket(struct packet_run *packet);
 
 #endif

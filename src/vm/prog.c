@@ -14,6 +14,7 @@
 #include "base/atomic.h"
 #include "base/memory.h"
 #include "base/syscall.h"
+#include "vm/helper.h"
 #include "vm/jit.h"
 
 #define LD_IMM64 (BPF_LD | BPF_IMM | BPF_DW)
@@ -328,6 +329,15 @@ static int resolve_imm64(struct prog *prog, u32 i, u32 insn_cnt)
 	return 0;
 }
 
+static bool calls_opaque(const struct bpf_insn *insn)
+{
+	const struct helper *helper = insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg
+					      ? helper_of((u32)insn->imm)
+					      : NULL;
+
+	return helper && helper->flags & HF_OPAQUE;
+}
+
 static int attach_code(struct prog *prog)
 {
 	u32 count = prog->checked.insn_cnt;
@@ -343,6 +353,7 @@ static int attach_code(struct prog *prog)
 	memcpy(prog->code, from, count * sizeof(struct bpf_insn));
 	prog->insn_cnt = count;
 	for (u32 i = 0; i < count; i++) {
+		prog->opaque |= calls_opaque(&prog->code[i]);
 		if (prog->code[i].code != LD_IMM64)
 			continue;
 		if (i + 1 == count)
@@ -368,6 +379,7 @@ static void prog_detach(struct object *object)
 	memory_free(prog->code);
 	memory_free(prog->subprogs);
 	prog->jit = NULL;
+	prog->opaque = false;
 	prog->code = NULL;
 	prog->subprogs = NULL;
 	while (prog->nr_maps)

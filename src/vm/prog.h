@@ -63,6 +63,7 @@ struct prog {
 	 */
 	struct bpf_insn *code;
 	u32 insn_cnt; /* of code */
+	bool opaque;  /* calls a helper with HF_OPAQUE: never machine code */
 	struct map *maps[PROG_MAX_MAPS]; /* those known at load first */
 	u32 nr_maps;
 	u32 *subprogs; /* [nr_subprogs] first instruction of each, ascending; subprogs[0] = 0 */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/syscall.h"
 #include "object/realm.h"
 #include "vm/ctx.h"
@@ -169,6 +170,40 @@ int test_run_loop(struct vm_run *vm, struct test_run *run)
 	return err;
 }
 
+static void storage_free(struct vm_run *vm)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(vm->storage); i++)
+		memory_free(vm->storage[i].memory);
+}
+
+static int storage_init(struct vm_run *vm)
+{
+	for (u32 i = 0; i < vm->prog->nr_maps; i++) {
+		struct map *map = vm->prog->maps[i];
+		const bool percpu = map->ops->traits & MAP_PERCPU;
+		struct vm_storage *storage = &vm->storage[percpu];
+
+		if (!(map->ops->traits & MAP_OF_RUNS) || storage->map)
+			continue;
+		storage->size = map->value_stride * (percpu ? map->ncpus : 1);
+		storage->memory = memory_zalloc(1, storage->size);
+		storage->map = map;
+		if (!storage->memory) {
+			storage_free(vm);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* Each test run begins with zeros, repeated runs go on with what is there. */
+static void storage_clear(struct vm_run *vm)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(vm->storage); i++)
+		if (vm->storage[i].map)
+			memset(vm->storage[i].memory, 0, vm->storage[i].size);
+}
+
 static int packet_run_init(struct packet_run *run, struct prog *prog)
 {
 	int err;
@@ -179,6 +214,11 @@ static int packet_run_init(struct packet_run *run, struct prog *prog)
 	run->vm.ctx = run->arena.ctx;
 	run->vm.ctx_rules = prog->type->ctx;
 	run->vm.packet = &run->packet;
+	if (err)
+		return err;
+	err = storage_init(&run->vm);
+	if (err)
+		arena_put(&run->arena);
 	return err;
 }
 
@@ -188,13 +228,17 @@ struct packet_run *test_run_packet(const struct test_run *test, struct prog *pro
 	if (!test->turn)
 		return packet_run_init(own, prog) ? NULL : own;
 	test->turn->run.cookie = 0; /* a socket of its own */
+	storage_clear(&test->turn->run.vm);
 	return &test->turn->run;
 }
 
 void test_run_packet_end(const struct test_run *test, struct packet_run *run)
 {
-	if (!test->turn)
-		arena_put(&run->arena);
+	vm_end_socket(run);
+	if (test->turn)
+		return;
+	storage_free(&run->vm);
+	arena_put(&run->arena);
 }
 
 int test_run_ctx_in(const struct test_run *run, void *ctx, u32 size)
@@ -385,5 +429,6 @@ cold int test_turn_init(struct test_turn *turn, struct prog *prog)
 
 cold void test_turn_free(struct test_turn *turn)
 {
+	storage_free(&turn->run.vm);
 	arena_put(&turn->run.arena);
 }

@@ -27,6 +27,7 @@
 #define PROTO_IPV4 0x0800
 #define PROTO_IPV6 0x86dd
 #define PROTO_MIN 0x0600 /* smaller values are lengths */
+#define TCP_CLOSE 7
 #define IPV4_BYTES 20u
 #define IPV6_BYTES 40u
 
@@ -97,6 +98,29 @@ static void fill_addresses(struct __sk_buff *skb, const u8 *network)
 	}
 }
 
+/* The kernel's test run makes a socket for the packet, from the packet. */
+static void fill_socket(struct packet_run *run, struct __sk_buff *skb)
+{
+	struct bpf_sock *socket = &run->socket;
+	const u8 *network = run->packet.network;
+
+	*socket = (struct bpf_sock){.state = TCP_CLOSE, .rx_queue_mapping = -1};
+	if (skb->protocol == htobe16(PROTO_IPV4)) {
+		socket->family = 2;
+		memcpy(&socket->src_ip4, network + 12, 4);
+		memcpy(&socket->dst_ip4, network + 16, 4);
+	} else if (skb->protocol == htobe16(PROTO_IPV6)) {
+		socket->family = 10;
+		memcpy(socket->src_ip6, network + 8, 16);
+		memcpy(socket->dst_ip6, network + 24, 16);
+	}
+	skb->sk = socket;
+	run->vm.extra[0] = (struct vm_memory){.start = PTR_U64(socket),
+					      .end = PTR_U64(socket + 1),
+					      .name = "the packet's socket"};
+	run->vm.nr_extra = 1;
+}
+
 static void place_packet(struct packet_run *run, const struct test_run *test, bool link_layer)
 {
 	struct packet *packet = &run->packet;
@@ -124,6 +148,7 @@ static int fill_ctx(struct packet_run *run, const struct test_run *test, bool li
 	if (link_layer && !skb->wire_len)
 		skb->wire_len = len;
 	classify(skb, packet->mac, test->data_size_in);
+	fill_socket(run, skb);
 	if (run->vm.prog->type->helper_groups & HG_CGROUP_SKB)
 		fill_addresses(skb, packet->network);
 	packet_moved(&run->vm);

@@ -30,6 +30,16 @@ struct vm_memory {
 	const char *name;
 };
 
+/* What maps with MAP_OF_RUNS keep for a run: a value, or one for each CPU. */
+struct vm_storage {
+	struct map *map; /* NULL: the program has no such map */
+	u8 *memory;
+	u32 size;
+};
+
+/* What programs get as the current task. Nothing can lie there: its fields are not served. */
+#define VM_CURRENT_TASK 0xffff888000001000u
+
 struct vm_fault {
 	bool set;
 	u32 insn;       /* index of the offending instruction */
@@ -132,6 +142,7 @@ struct vm_run {
 	void (*packet_moved)(struct vm_run *run);
 	struct vm_memory extra[VM_EXTRA_MEMORY];
 	u32 nr_extra;
+	struct vm_storage storage[2]; /* plain, MAP_PERCPU */
 	struct vm_held held;
 	struct vm_targets targets;
 	u32 tail_calls;        /* made in this run */

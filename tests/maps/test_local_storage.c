@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <linux/btf.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -127,6 +128,15 @@ static void creation(void **state)
 struct owners {
 	int first, again, other;
 };
+
+/* Of a cgroup that this process makes. */
+static const char *cgroup_name(void)
+{
+	static char name[32];
+
+	snprintf(name, sizeof(name), "userbpf-test-%d", (int)getpid());
+	return name;
+}
 
 static int cgroup_root(void)
 {
@@ -361,17 +371,185 @@ static void many_tasks(void **state)
 	close(tasks);
 }
 
+/* Programs. */
+
+#define TC BPF_PROG_TYPE_SCHED_CLS
+#define PROG_SYSCALL BPF_PROG_TYPE_SYSCALL
+
+static int load(unsigned type, const struct bpf_insn *insns)
+{
+	return prog_load(type, 0, insns, insn_count(insns));
+}
+
+#define LOAD(type, ...) load(type, (const struct bpf_insn[]){__VA_ARGS__, {0}})
+
+/* R0, or -errno. */
+static long run(int prog, unsigned repeat, bool packet)
+{
+	uint8_t bytes[PACKET_MAX];
+	union test_attr attr = {.a = {.test = {.prog_fd = (uint32_t)prog, .repeat = repeat}}};
+	long err;
+
+	fill_packet(bytes);
+	if (packet) {
+		attr.a.test.data_in = ptr64(bytes);
+		attr.a.test.data_size_in = PACKET_LEN;
+	}
+	err = bpf_sys(BPF_PROG_TEST_RUN, &attr, sizeof(union bpf_attr));
+	return err ? err : (long)attr.a.test.retval;
+}
+
+/* R2 is the owner: counts in its value, which begins as flags and the value at init say. */
+#define COUNT(map, helper, init, flags)                                                            \
+	LD64_RAW(R1, 1, map, 0), init, MOV_K(R4, flags), CALL(helper), J_K(JNE, R0, 0, 2),         \
+		MOV_K(R0, 1000), EXIT, LD(DW, R1, R0, 0), ALU64_K(ADD, R1, 1), ST_X(DW, R0, 0, R1), \
+		MOV_X(R0, R1), EXIT
+#define NO_INIT MOV_K(R3, 0)
+#define CURRENT_TASK CALL(BPF_FUNC_get_current_task_btf), MOV_X(R2, R0)
+
+static void the_current_task(void **state)
+{
+	static const struct {
+		unsigned type;
+		bool packet;
+	} kinds[] = {{TC, true}, {BPF_PROG_TYPE_XDP, true}, {PROG_SYSCALL, false},
+		     {BPF_PROG_TYPE_RAW_TRACEPOINT, false}};
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const bool packet = kinds[i].packet;
+		int map = storage(BPF_MAP_TYPE_TASK_STORAGE, B_U64), get, create, init, delete;
+		uint64_t value = 41;
+
+		get = LOAD(kinds[i].type, CURRENT_TASK,
+			   COUNT(map, BPF_FUNC_task_storage_get, NO_INIT, 0));
+		create = LOAD(kinds[i].type, CURRENT_TASK,
+			      COUNT(map, BPF_FUNC_task_storage_get, NO_INIT, 1));
+		init = LOAD(kinds[i].type, ST_K(DW, R10, -8, 500), CURRENT_TASK, MOV_X(R3, R10),
+			    COUNT(map, BPF_FUNC_task_storage_get, ALU64_K(ADD, R3, -8), 1));
+		delete = LOAD(kinds[i].type, CURRENT_TASK, LD64_RAW(R1, 1, map, 0),
+			      CALL(BPF_FUNC_task_storage_delete), EXIT);
+		assert_true(get >= 0 && create >= 0 && init >= 0 && delete >= 0);
+		assert_int_equal(run(get, 0, packet), 1000);
+		assert_int_equal(run(create, 0, packet), 1);
+		assert_int_equal(run(init, 0, packet), 2);
+		assert_int_equal(map_lookup(map, &self, &value), 0);
+		assert_int_equal(value, 2);
+		value = 41;
+		assert_int_equal(map_update(map, &self, &value, BPF_EXIST), 0);
+		assert_int_equal(run(get, 0, packet), 42);
+		assert_int_equal((int)run(delete, 0, packet), 0);
+		assert_int_equal((int)run(delete, 0, packet), -ENOENT);
+		assert_int_equal(map_lookup(map, &self, &value), -ENOENT);
+		assert_int_equal(run(init, 0, packet), 501);
+		close(get);
+		close(create);
+		close(init);
+		close(delete);
+		close(map);
+	}
+	close(self);
+}
+
+static void *task_of_its_own(void *create)
+{
+	assert_int_equal(run(*(int *)create, 0, true), 1);
+	assert_int_equal(run(*(int *)create, 0, true), 2);
+	return NULL;
+}
+
+static void each_task_has_its_value(void **state)
+{
+	int map = storage(BPF_MAP_TYPE_TASK_STORAGE, B_U64), create, status;
+	pthread_t thread;
+	pid_t pid;
+
+	(void)state;
+	create = LOAD(TC, CURRENT_TASK, COUNT(map, BPF_FUNC_task_storage_get, NO_INIT, 1));
+	assert_int_equal(run(create, 0, true), 1);
+	pthread_create(&thread, NULL, task_of_its_own, &create);
+	pthread_join(thread, NULL);
+	pid = fork();
+	if (!pid)
+		_exit((int)run(create, 0, true));
+	waitpid(pid, &status, 0);
+	assert_int_equal(WEXITSTATUS(status), 1);
+	assert_int_equal(run(create, 0, true), 2);
+	close(create);
+	close(map);
+}
+
+/* What programs ask for that cannot be had. */
+static void wrong_programs(void **state)
+{
+	int tasks = storage(BPF_MAP_TYPE_TASK_STORAGE, B_U64),
+	    sockets = storage(BPF_MAP_TYPE_SK_STORAGE, B_U64), prog;
+
+	(void)state;
+	prog = LOAD(TC, CURRENT_TASK, COUNT(tasks, BPF_FUNC_task_storage_get, NO_INIT, 2));
+	assert_int_equal(run(prog, 0, true), 1000);
+	close(prog);
+	prog = LOAD(TC, MOV_K(R2, 0), COUNT(tasks, BPF_FUNC_task_storage_get, NO_INIT, 1));
+	assert_int_equal(run(prog, 0, true), 1000);
+	close(prog);
+	assert_int_equal(LOAD(TC, CURRENT_TASK,
+			      COUNT(sockets, BPF_FUNC_task_storage_get, NO_INIT, 1)), -EINVAL);
+	assert_int_equal(LOAD(BPF_PROG_TYPE_XDP, MOV_X(R2, R1),
+			      COUNT(sockets, BPF_FUNC_sk_storage_get, NO_INIT, 1)), -EINVAL);
+	assert_int_equal(LOAD(TC, MOV_X(R2, R10), ALU64_K(ADD, R2, -8), ST_K(DW, R10, -8, 0),
+			      LD64_RAW(R1, 1, tasks, 0), CALL(BPF_FUNC_map_lookup_elem),
+			      MOV_K(R0, 0), EXIT), -EINVAL);
+	close(tasks);
+	close(sockets);
+}
+
+#define SOCKET LD(DW, R2, R1, 168), J_K(JNE, R2, 0, 2), MOV_K(R0, 2000), EXIT
+
+/* The socket of a packet is there for one test run, also for a repeated one. */
+static void the_socket_of_a_packet(void **state)
+{
+	int map = storage(BPF_MAP_TYPE_SK_STORAGE, B_U64), create, delete;
+
+	(void)state;
+	create = LOAD(TC, SOCKET, COUNT(map, BPF_FUNC_sk_storage_get, NO_INIT, 1));
+	delete = LOAD(TC, SOCKET, LD64_RAW(R1, 1, map, 0), CALL(BPF_FUNC_sk_storage_delete), EXIT);
+	assert_true(create >= 0 && delete >= 0);
+	for (unsigned repeat = 1; repeat < 10; repeat++)
+		assert_int_equal(run(create, repeat, true), repeat);
+	assert_int_equal((int)run(delete, 0, true), -ENOENT);
+	close(create);
+	close(delete);
+	close(map);
+}
+
+static void the_fields_of_that_socket(void **state)
+{
+	static const uint32_t expected[20] = {[1] = 2, [6] = 0x0100007f, [13] = 0x0200007f,
+					      [18] = 7, [19] = 0xffffffff};
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		int prog = LOAD(TC, LD(DW, R1, R1, 168), J_K(JNE, R1, 0, 2), MOV_K(R0, 2000), EXIT,
+				CALL(BPF_FUNC_sk_fullsock), J_K(JNE, R0, 0, 2), MOV_K(R0, 3000), EXIT,
+				LD(W, R0, R0, i * 4), EXIT);
+
+		assert_int_equal((uint32_t)run(prog, 0, true), expected[i]);
+		close(prog);
+	}
+}
+
 static void removed_cgroups(void **state)
 {
 	int root = cgroup_root(), map = storage(MAP_TYPE_CGRP_STORAGE, B_U64), dir;
 	uint64_t value = 1;
 
 	(void)state;
-	if (root < 0 || mkdirat(root, "userbpf-test", 0755))
+	if (root < 0 || mkdirat(root, cgroup_name(), 0755))
 		skip();
-	dir = openat(root, "userbpf-test", O_PATH);
+	dir = openat(root, cgroup_name(), O_PATH);
 	assert_int_equal(map_update(map, &dir, &value, 0), 0);
-	assert_int_equal(unlinkat(root, "userbpf-test", AT_REMOVEDIR), 0);
+	assert_int_equal(unlinkat(root, cgroup_name(), AT_REMOVEDIR), 0);
 	assert_int_equal(map_lookup(map, &dir, &value), -ENOENT);
 	assert_int_equal(map_update(map, &dir, &value, 0), -ENOENT);
 	close(dir);
@@ -390,6 +568,11 @@ int main(void)
 		cmocka_unit_test(owners_that_die),
 		cmocka_unit_test(many_tasks),
 		cmocka_unit_test(removed_cgroups),
+		cmocka_unit_test(the_current_task),
+		cmocka_unit_test(each_task_has_its_value),
+		cmocka_unit_test(wrong_programs),
+		cmocka_unit_test(the_socket_of_a_packet),
+		cmocka_unit_test(the_fields_of_that_socket),
 	};
 
 	require_bpf();
