@@ -9,6 +9,8 @@
 #include <linux/btf.h>
 #include <string.h>
 
+#include "base/atomic.h"
+#include "base/memory.h"
 #include "base/syscall.h"
 #include "btf/check.h"
 
@@ -56,7 +58,13 @@ static int find_sections(struct kernel_btf *btf)
 	return 0;
 }
 
-int kernel_btf_open(struct kernel_btf *btf)
+static void unmap(const struct kernel_btf *btf)
+{
+	if (btf->data)
+		sys_munmap(btf->data, btf->mapped);
+}
+
+static int read_file(struct kernel_btf *btf)
 {
 	int fd = sys_openat(AT_FDCWD, KERNEL_BTF_PATH, O_RDONLY | O_CLOEXEC, 0);
 	struct stat st;
@@ -74,7 +82,31 @@ int kernel_btf_open(struct kernel_btf *btf)
 		err = find_sections(btf);
 	sys_close(fd);
 	if (err)
-		kernel_btf_close(btf);
+		unmap(btf);
+	return err;
+}
+
+/* Some megabytes, read once and kept: whoever loads one such program loads more. */
+int kernel_btf_get(const struct kernel_btf **btf)
+{
+	static struct kernel_btf *kept;
+	struct kernel_btf *fresh, *none = NULL;
+	int err;
+
+	*btf = load_acquire(&kept); /* pairs with the exchange below */
+	if (*btf)
+		return 0;
+	fresh = memory_alloc(sizeof(*fresh));
+	err = fresh ? read_file(fresh) : -ENOMEM;
+	if (!err && !atomic_cas(&kept, &none, fresh)) {
+		unmap(fresh); /* another thread was first */
+		memory_free(fresh);
+		fresh = none;
+	}
+	if (err)
+		memory_free(fresh);
+	else
+		*btf = fresh;
 	return err;
 }
 
@@ -96,11 +128,4 @@ const char *kernel_btf_function(const struct kernel_btf *btf, u32 id)
 		at += size;
 	}
 	return NULL;
-}
-
-void kernel_btf_close(struct kernel_btf *btf)
-{
-	if (btf->data)
-		sys_munmap(btf->data, btf->mapped);
-	*btf = (struct kernel_btf){0};
 }

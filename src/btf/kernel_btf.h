@@ -9,17 +9,16 @@
 #include "base/compiler.h"
 
 struct kernel_btf {
-	u8 *data; /* NULL: not open */
+	u8 *data;
 	size_t size, mapped;
 	const u8 *types, *types_end;
 	const char *strings;
 	u32 strings_len;
 };
 
-/* 0; -ENOENT on a machine that does not offer it, -ENOMEM, -EINVAL. */
-must_check int kernel_btf_open(struct kernel_btf *btf);
+/* For the rest of the process. 0; -ENOENT on a machine that does not offer it, -ENOMEM, -EINVAL. */
+must_check int kernel_btf_get(const struct kernel_btf **btf);
 /* The name of the function with this id; NULL when the id is not that of one. */
 const char *kernel_btf_function(const struct kernel_btf *btf, u32 id);
-void kernel_btf_close(struct kernel_btf *btf);
 
 #endif

@@ -69,17 +69,20 @@ const struct kernel_function *kfunc_called(const struct verifier *v, const struc
 	return NULL;
 }
 
-static int open_btf(struct verifier *v, struct kernel_btf *btf)
+static int open_btf(struct verifier *v, const struct kernel_btf **btf)
 {
-	if (kernel_btf_open(btf))
+	if (kernel_btf_get(btf))
 		return -ENOTSUPP;
+	if (v->functions)
+		return 0;
 	v->functions = memory_zalloc(FUNCTIONS_MAX, sizeof(*v->functions));
 	return v->functions ? 0 : -ENOMEM;
 }
 
-static int find_called(struct verifier *v, struct kernel_btf *btf, const struct bpf_insn *insn)
+static int find_called(struct verifier *v, const struct bpf_insn *insn)
 {
-	int err = btf->data ? 0 : open_btf(v, btf);
+	const struct kernel_btf *btf;
+	int err = open_btf(v, &btf);
 	const char *name;
 
 	if (err == -ENOTSUPP)
@@ -103,11 +106,12 @@ static int find_called(struct verifier *v, struct kernel_btf *btf, const struct 
 }
 
 /* What is no function is refused with the other references. */
-static int find_address(struct verifier *v, struct kernel_btf *btf, const struct bpf_insn *insn)
+static int find_address(struct verifier *v, const struct bpf_insn *insn)
 {
+	const struct kernel_btf *btf;
 	const char *name;
 
-	if (!btf->data && open_btf(v, btf))
+	if (open_btf(v, &btf))
 		return 0;
 	name = kfunc_called(v, insn) ? NULL : kernel_btf_function(btf, (u32)insn->imm);
 	return name ? add_function(v, (u32)insn->imm, name) : 0;
@@ -115,16 +119,14 @@ static int find_address(struct verifier *v, struct kernel_btf *btf, const struct
 
 int find_kfuncs(struct verifier *v)
 {
-	struct kernel_btf btf = {0};
 	int err = 0;
 
 	for (u32 pc = 0; pc < v->insn_cnt && !err; pc++)
 		if (insn_is_kfunc_call(&v->insns[pc]))
-			err = find_called(v, &btf, &v->insns[pc]);
+			err = find_called(v, &v->insns[pc]);
 		else if (v->insns[pc].code == CODE_LD_IMM64 &&
 			 v->insns[pc].src_reg == BPF_PSEUDO_BTF_ID)
-			err = find_address(v, &btf, &v->insns[pc]);
-	kernel_btf_close(&btf);
+			err = find_address(v, &v->insns[pc]);
 	return err;
 }
 
