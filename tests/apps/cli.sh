@@ -18,14 +18,14 @@ arguments() {
 	is "no verb: status" 2 "$(status "$userbpf")"
 	like "no verb: usage on stderr" '^Usage: userbpf VERB' "$(err)"
 	is "--help: status" 0 "$(status "$userbpf" --help)"
-	like "--help: names every verb" '^  realm ' "$(out)"
+	like "--help: names every verb" '^  features ' "$(out)"
 	is "--version" 0 "$(status "$userbpf" --version)"
 	like "--version: text" '^userbpf [0-9]+\.[0-9]+' "$(out)"
 	is "unknown verb" 2 "$(status "$userbpf" frobnicate)"
 	is "unknown verb: message" "userbpf: 'frobnicate' is not a verb
 Try 'userbpf --help' for more information." "$(err)"
 	is "unknown option" 2 "$(status "$userbpf" --frobnicate)"
-	for verb in run trace realm; do
+	for verb in run trace realm features; do
 		is "$verb --help" 0 "$(status "$userbpf" $verb --help)"
 		like "$verb --help: usage" "^Usage: userbpf $verb" "$(out)"
 		cp "$scratch/out" "$scratch/help"
@@ -200,6 +200,17 @@ realms() {
 	is "realm clean: without pins" "" "$(ls "$dir")"
 }
 
+features() {
+	is "features" 0 "$(status "$userbpf" features)"
+	like "features: served" '^  map_lookup_elem +supported$' "$(out)"
+	like "features: not served" '^  LINK_CREATE +EINVAL$' "$(out)"
+	is "features: argument" 2 "$(status "$userbpf" features x)"
+	is "features --json" "hash 1 True" "$("$userbpf" features --json | python3 -c '
+import json, sys
+row = json.load(sys.stdin)["map_types"][0]
+print(row["name"], row["number"], row["supported"])')"
+}
+
 installed() {
 	mkdir -p "$scratch/usr/bin" "$scratch/usr/lib/userbpf"
 	cp "$userbpf" "$scratch/usr/bin/"
@@ -232,6 +243,7 @@ signals
 concurrent
 trace
 realms
+features
 installed
 exports
 finish

@@ -33,8 +33,8 @@
 #define STORE_BYTES(offset, n, flags)                                                              \
 	ST_K(W, R10, -8, 0x11223344), MOV_K(R2, offset), STACK(R3), MOV_K(R4, n), MOV_K(R5, flags), \
 		CALL(BPF_FUNC_skb_store_bytes)
-#define XDP_BYTES(what, offset, n)                                                                 \
-	MOV_K(R2, offset), STACK(R3), MOV_K(R4, n), CALL(BPF_FUNC_xdp_##what##_bytes)
+#define XDP_BYTES(fn, offset, n)                                                                   \
+	MOV_K(R2, offset), STACK(R3), MOV_K(R4, n), CALL(BPF_FUNC_##fn)
 #define CSUM(fn, offset, from, to, flags)                                                          \
 	MOV_K(R2, offset), MOV_K(R3, from), MOV_K(R4, to), MOV_K(R5, flags), CALL(BPF_FUNC_##fn),  \
 		MOV_X(R1, R6)
@@ -304,16 +304,20 @@ static const struct helper_case cases[] = {
 	{"xdp meta head 1", XDP, {MOV_K(R2, -32), CALL(BPF_FUNC_xdp_adjust_meta), MOV_X(R1, R6),
 	  MOV_K(R2, -185), CALL(BPF_FUNC_xdp_adjust_head), RET}, ERR(EINVAL)},
 	{"xdp len", XDP, {CALL(BPF_FUNC_xdp_get_buff_len), RET}, 64},
-	{"xdp load", XDP, {XDP_BYTES(load, 12, 4), RET_STACK(W)}, 0x450008},
-	{"xdp load end", XDP, {XDP_BYTES(load, 60, 4), RET}, 0},
-	{"xdp load beyond", XDP, {XDP_BYTES(load, 61, 4), RET}, ERR(EINVAL)},
-	{"xdp load -1", XDP, {XDP_BYTES(load, -1, 4), RET}, ERR(EFAULT)},
-	{"xdp load 65535", XDP, {XDP_BYTES(load, 65535, 4), RET}, ERR(EINVAL)},
-	{"xdp load 65536", XDP, {XDP_BYTES(load, 65536, 4), RET}, ERR(EFAULT)},
-	{"xdp store", XDP, {ST_K(W, R10, -8, 0x11223344), XDP_BYTES(store, 20, 4), MOV_X(R1, R6),
-	  XDP_BYTES(load, 18, 4), RET_STACK(W)}, 0x33440100},
-	{"xdp store beyond", XDP, {ST_K(W, R10, -8, 0x11223344), XDP_BYTES(store, 62, 4), RET},
+	{"xdp load", XDP, {XDP_BYTES(xdp_load_bytes, 12, 4), RET_STACK(W)}, 0x450008},
+	{"xdp load end", XDP, {XDP_BYTES(xdp_load_bytes, 60, 4), RET}, 0},
+	{"xdp load beyond", XDP, {XDP_BYTES(xdp_load_bytes, 61, 4), RET}, ERR(EINVAL)},
+	{"xdp load -1", XDP, {XDP_BYTES(xdp_load_bytes, -1, 4), RET}, ERR(EFAULT)},
+	{"xdp load 65535", XDP, {XDP_BYTES(xdp_load_bytes, 65535, 4), RET}, ERR(EINVAL)},
+	{"xdp load 65536", XDP, {XDP_BYTES(xdp_load_bytes, 65536, 4), RET}, ERR(EFAULT)},
+	{"xdp store", XDP, {ST_K(W, R10, -8, 0x11223344), XDP_BYTES(xdp_store_bytes, 20, 4), MOV_X(R1, R6),
+	  XDP_BYTES(xdp_load_bytes, 18, 4), RET_STACK(W)}, 0x33440100},
+	{"xdp store beyond", XDP, {ST_K(W, R10, -8, 0x11223344), XDP_BYTES(xdp_store_bytes, 62, 4), RET},
 	 ERR(EINVAL)},
+	/* The coarse clock is never ahead of the exact one. */
+	{"coarse clock", FILTER, {CALL(BPF_FUNC_ktime_get_coarse_ns), MOV_X(R7, R0),
+	  CALL(BPF_FUNC_ktime_get_ns), MOV_X(R1, R0), MOV_K(R0, 0), J_X(JGT, R7, R1, 1),
+	  MOV_K(R0, 1), RET}, 1},
 	/* Numbers and strings. */
 	{"strtol 42", FILTER, {TEXT("42"), STRTO(strtol, 0), RET}, 2},
 	{"strtol 42 v", FILTER, {TEXT("42"), STRTO(strtol, 0), RET_VALUE}, 42},
@@ -626,7 +630,7 @@ static void callbacks(void **state)
 #define REPORT(helper, offset) CALL(BPF_FUNC_##helper), ST_X(DW, R6, offset, R0)
 
 struct facts {
-	uint64_t ktime, boot, random[2], pid_tgid, uid_gid, cpu, jiffies, later;
+	uint64_t ktime, boot, random[2], pid_tgid, uid_gid, cpu, jiffies, later, tai, node;
 };
 
 static uint64_t clock_now(clockid_t clock)
@@ -650,10 +654,13 @@ static void the_moment(void **state)
 		REPORT(get_smp_processor_id, 48),
 		REPORT(jiffies64, 56),
 		REPORT(ktime_get_ns, 64),
+		REPORT(ktime_get_tai_ns, 72),
+		REPORT(get_numa_node_id, 80),
 		MOV_K(R0, 0),
 		EXIT,
 	};
-	uint64_t before = clock_now(CLOCK_MONOTONIC), boot = clock_now(CLOCK_BOOTTIME);
+	uint64_t before = clock_now(CLOCK_MONOTONIC), boot = clock_now(CLOCK_BOOTTIME),
+		 tai = clock_now(CLOCK_TAI);
 	int fd = prog_load(BPF_PROG_TYPE_SYSCALL, 0, insns, sizeof(insns) / sizeof(*insns));
 	struct facts facts = {0};
 	unsigned retval;
@@ -671,6 +678,41 @@ static void the_moment(void **state)
 	assert_int_equal(facts.uid_gid, (uint64_t)getgid() << 32 | getuid());
 	assert_in_range(facts.cpu, 0, possible_cpus() - 1);
 	assert_true(facts.jiffies != 0);
+	assert_in_range(facts.tai, tai, clock_now(CLOCK_TAI));
+	assert_in_range(facts.node, 0, 1023);
+}
+
+/* Of a process's memory: what is there, and what is not. */
+static void other_memory(void **state)
+{
+#define READ(fn, address)                                                                          \
+	STACK(R1), MOV_K(R2, 8), LD(DW, R3, R6, address), CALL(BPF_FUNC_##fn), ST_X(DW, R6, 16, R0), \
+		LD(DW, R0, R10, -8), ST_X(DW, R6, 24, R0), MOV_K(R0, 0), EXIT
+	static const struct bpf_insn copy[] = {MOV_X(R6, R1), READ(copy_from_user, 0)},
+		copy_bad[] = {MOV_X(R6, R1), READ(copy_from_user, 8)},
+		probe[] = {MOV_X(R6, R1), READ(probe_read_user, 0)},
+		probe_bad[] = {MOV_X(R6, R1), READ(probe_read, 8)},
+		string_bad[] = {MOV_X(R6, R1), READ(probe_read_str, 8)};
+	static const char text[8] = "in user";
+	static const struct {
+		const struct bpf_insn *insns;
+		int result;
+	} reads[] = {{copy, 0}, {copy_bad, -EFAULT}, {probe, 0}, {probe_bad, -EFAULT},
+		     {string_bad, -EFAULT}};
+	unsigned retval;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(reads) / sizeof(*reads); i++) {
+		uint64_t ctx[4] = {ptr64(text), 8};
+		int fd = prog_load(BPF_PROG_TYPE_SYSCALL, 0, reads[i].insns,
+				   sizeof(copy) / sizeof(*copy));
+
+		assert_true(fd >= 0);
+		assert_int_equal(run_program(fd, ctx, sizeof(ctx), &retval), 0);
+		close(fd);
+		assert_int_equal((int)ctx[2], reads[i].result);
+		assert_memory_equal(&ctx[3], reads[i].result ? "\0\0\0\0\0\0\0" : text, 8);
+	}
 }
 
 int main(void)
@@ -679,6 +721,7 @@ int main(void)
 		cmocka_unit_test(every_row),
 		cmocka_unit_test(callbacks),
 		cmocka_unit_test(the_moment),
+		cmocka_unit_test(other_memory),
 	};
 
 	require_bpf();

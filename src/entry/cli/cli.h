@@ -27,6 +27,7 @@ struct verb {
 int verb_run(int argc, char **argv);
 int verb_trace(int argc, char **argv);
 int verb_realm(int argc, char **argv);
+int verb_features(int argc, char **argv);
 
 /* Parses with argp; adds --help; ends the program with status 2 and a hint on a wrong argument. */
 void cli_parse(const struct argp *argp, int argc, char **argv, void *input);

@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
 	{"run", verb_run, "run a command whose bpf(2) calls are served in user space"},
 	{"trace", verb_trace, "print what programs wrote with bpf_trace_printk()"},
 	{"realm", verb_realm, "list realms, remove dead ones"},
+	{"features", verb_features, "list what of bpf(2) is served"},
 	{"help", verb_help, "explain a verb: userbpf help VERB"},
 };
 
