@@ -24,13 +24,6 @@ static int prog_array_update(struct map *map, const void *key, struct object *ob
 
 /* Cold path */
 
-/* Any type will do, and has the right size. */
-static cold int prog_array_check_btf(const struct map_spec *spec)
-{
-	(void)spec;
-	return 0;
-}
-
 static cold void prog_array_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
 {
 	object_slots_layout(spec, ncpus, layout);
@@ -59,7 +52,6 @@ const struct map_ops prog_array_map_ops = {
 	.update_object = prog_array_update,
 	.get_next_key = array_get_next_key,
 	.check = object_slots_check,
-	.check_btf = prog_array_check_btf,
 	.layout = prog_array_layout,
 	.attach = object_slots_attach,
 	.detach = object_slots_detach,

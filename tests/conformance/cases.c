@@ -32,6 +32,20 @@ int inner_map(void)
 	return fd;
 }
 
+int inner_program(void)
+{
+	static int fd;
+
+	if (!fd)
+		fd = program_returning(BPF_PROG_TYPE_SCHED_CLS, 0);
+	return fd;
+}
+
+static int inner_object(const struct type *type)
+{
+	return type->traits & PROGRAMS ? inner_program() : inner_map();
+}
+
 unsigned small_key_size(const struct type *type)
 {
 	return type->traits & KEYLESS ? 0 : type->traits & PREFIXES ? SMALL_KEY_MAX : 4;
@@ -56,7 +70,7 @@ union test_attr small_map(const struct type *type)
 {
 	return (union test_attr){.a = {.map_type = type->id,
 				       .key_size = small_key_size(type),
-				       .value_size = type->traits & OUTER ? 4 : 8,
+				       .value_size = type->traits & OBJECTS ? 4 : 8,
 				       .max_entries = SMALL_ENTRIES,
 				       .map_flags = type->traits & PREFIXES ? BPF_F_NO_PREALLOC : 0,
 				       .map_extra = type->traits & FILTER ? 15 : 0,
@@ -78,6 +92,7 @@ uint32_t map_id(int fd)
 					    .info_len = sizeof(info),
 					    .info = ptr64(&info)}}};
 
+	/* A program's info has its id in the same place, and more behind. */
 	return bpf_sys(BPF_OBJ_GET_INFO_BY_FD, &t, ATTR_SIZE) ? 0 : info.id;
 }
 
@@ -88,23 +103,23 @@ int map_reopen(int fd, unsigned flags)
 	return (int)bpf_sys(BPF_MAP_GET_FD_BY_ID, &t, ATTR_SIZE);
 }
 
-/* A value that tells its number; of an outer map: the inner map. */
+/* A value that tells its number; or a descriptor of the object that is one. */
 static void make_value(const struct type *type, unsigned number, uint8_t *value)
 {
 	memset(value, 0, SLOT);
-	if (type->traits & OUTER)
-		memcpy(value, &(int){inner_map()}, 4);
+	if (type->traits & OBJECTS)
+		memcpy(value, &(int){inner_object(type)}, 4);
 	else
 		for (unsigned cpu = 0; cpu < cpus; cpu++)
 			memset(value + cpu * 8, (int)(16 * number + cpu), 8);
 }
 
-/* Every CPU's value as text; the inner map's id as "inner". */
+/* Every CPU's value as text; the object's id as "inner". */
 static const char *value_text(const struct type *type, const uint8_t *value)
 {
-	const uint32_t id = map_id(inner_map());
+	const uint32_t id = map_id(inner_object(type));
 
-	if (type->traits & OUTER)
+	if (type->traits & OBJECTS)
 		return memcmp(value, &id, 4) ? bytes_text(value, 4) : "inner";
 	return bytes_text(value, type->traits & PER_CPU ? cpus * 8 : 8);
 }
@@ -330,7 +345,7 @@ static void batch_case(struct subject *s, unsigned command, const struct batch_r
 	static uint8_t values[16 * SLOT];
 	const unsigned key_size = s->type->traits & KEYLESS ? 4 : small_key_size(s->type);
 	const bool reads = command < 2, per_cpu = s->type->traits & PER_CPU;
-	const unsigned size = per_cpu ? cpus * 8 : s->type->traits & OUTER ? 4 : 8;
+	const unsigned size = per_cpu ? cpus * 8 : s->type->traits & OBJECTS ? 4 : 8;
 	union test_attr t = {.a = {.batch = {.count = row->count,
 					     .map_fd = (uint32_t)s->fd,
 					     .elem_flags = row->elem_flags,

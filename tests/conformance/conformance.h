@@ -28,6 +28,8 @@ enum trait {
 	LRU = 32,
 	PREFIXES = 64, /* keys are prefixes */
 	FILTER = 128,  /* a set that LOOKUP asks about the value that it is given */
+	PROGRAMS = 256, /* values are programs */
+	OBJECTS = OUTER | PROGRAMS,
 };
 
 struct type {
@@ -36,7 +38,7 @@ struct type {
 	unsigned traits;
 };
 
-#define NR_TYPES 12
+#define NR_TYPES 13
 extern const struct type types[NR_TYPES];
 extern unsigned cpus;
 
@@ -99,6 +101,7 @@ struct target {
 /* The operations that a program may do to the map, as bits. */
 unsigned program_ops(const struct target *target);
 int program_load(const struct target *target, int map_fd);
+int program_returning(unsigned prog_type, int value);
 /* The result of PROG_TEST_RUN; the request comes back. */
 int program_run(const struct target *target, int prog_fd, struct request *request);
 
@@ -117,6 +120,8 @@ void small_key(const struct type *type, uint32_t number, uint8_t key[SMALL_KEY_M
 union test_attr small_map(const struct type *type);
 int create_small(const struct type *type, unsigned flags);
 void fill_small(const struct type *type, int fd, uint32_t count);
+/* A program that may be an element of the small maps of programs. Kept. */
+int inner_program(void);
 /* A map that may be an element of the small outer maps. Kept. */
 int inner_map(void);
 uint32_t map_id(int fd);

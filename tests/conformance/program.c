@@ -375,6 +375,8 @@ unsigned program_ops(const struct target *t)
 	const unsigned whole = t->has_lock ? 16 : 8;
 	unsigned ops = 0;
 
+	if (traits & PROGRAMS)
+		return 0;
 	if (traits & OUTER)
 		return 1u << DO_INNER;
 	if (traits & FILTER)
@@ -456,6 +458,17 @@ int program_load(const struct target *target, int map_fd)
 		emit_callback(&code);
 	}
 	return load(&code, callback);
+}
+
+int program_returning(unsigned prog_type, int value)
+{
+	const struct bpf_insn insns[] = {MOV_K(R0, value), EXIT};
+	union test_attr t = {.a = {.prog_type = prog_type,
+				   .insns = ptr64(insns),
+				   .insn_cnt = LENGTH(insns),
+				   .license = ptr64("GPL")}};
+
+	return (int)bpf_sys(BPF_PROG_LOAD, &t, ATTR_SIZE);
 }
 
 int program_run(const struct target *target, int prog_fd, struct request *request)

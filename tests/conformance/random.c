@@ -49,7 +49,7 @@ struct sequence {
 	struct target t;
 	unsigned entries, pool, number;
 	int fds[NR_WHERE], prog, inner[NR_INNER + 1];
-	uint32_t inner_ids[NR_INNER];
+	uint32_t inner_ids[NR_INNER + 1];
 	uint64_t state; /* of the random numbers */
 	uint64_t digest;
 	char text[512];
@@ -142,7 +142,7 @@ static const int *inner_choice(const struct sequence *s, unsigned number)
 
 static void make_value(const struct sequence *s, uint64_t seed, uint8_t *value)
 {
-	if (is(s, OUTER)) {
+	if (is(s, OBJECTS)) {
 		memcpy(value, inner_choice(s, (unsigned)(seed % 4096)), 4);
 		return;
 	}
@@ -152,7 +152,7 @@ static void make_value(const struct sequence *s, uint64_t seed, uint8_t *value)
 		value[i] = (uint8_t)(mix64(seed + i / 8) >> i % 8 * 8);
 }
 
-/* Ids of inner maps become their numbers, the padding behind a CPU's value zero. */
+/* Ids of objects become their numbers, the padding behind a CPU's value zero. */
 static void make_canonical(const struct sequence *s, uint8_t *value)
 {
 	const unsigned size = s->t.value_size, stride = round8(size);
@@ -160,10 +160,10 @@ static void make_canonical(const struct sequence *s, uint8_t *value)
 
 	for (unsigned cpu = 0; is(s, PER_CPU) && is(s, HASHED) && cpu < cpus; cpu++)
 		memset(value + cpu * stride + size, 0, stride - size);
-	if (!is(s, OUTER))
+	if (!is(s, OBJECTS))
 		return;
 	memcpy(&id, value, 4);
-	for (uint32_t i = 0; i < NR_INNER; i++)
+	for (uint32_t i = 0; i <= NR_INNER; i++)
 		if (id == s->inner_ids[i])
 			memcpy(value, &i, 4);
 }
@@ -612,9 +612,9 @@ static void do_program(struct sequence *s, const struct op *op)
 			    .flags = op->flags};
 	int err;
 
-	/* The op of the table, or the first one that the map has. */
+	/* The op of the table, or the first one that the map has, if it has any. */
 	r.op = op->step % NR_PROGRAM_OPS;
-	while (!(program_ops(&s->t) & 1u << r.op))
+	while (program_ops(&s->t) && !(program_ops(&s->t) & 1u << r.op))
 		r.op = (r.op + 1) % NR_PROGRAM_OPS;
 	if (r.op == DO_EACH)
 		r.argument = op->argument > 4 ? ~0u : op->argument;
@@ -751,7 +751,7 @@ static void pick_flags_of_map(struct sequence *s)
 		t->flags |= BPF_F_MMAPABLE;
 	if (id == BPF_MAP_TYPE_ARRAY && once_in(s, 8))
 		t->flags |= BPF_F_INNER_MAP;
-	if (!is(s, OUTER) && once_in(s, 6))
+	if (!is(s, OBJECTS) && once_in(s, 6))
 		t->flags |= once_in(s, 2) ? BPF_F_RDONLY_PROG : BPF_F_WRONLY_PROG;
 }
 
@@ -769,7 +769,7 @@ static void pick_target(struct sequence *s)
 		      : is(s, INDEXED)  ? 4
 		      : is(s, PREFIXES) ? pick_size(s, prefixes, LENGTH(prefixes))
 					: pick_size(s, sizes, LENGTH(sizes));
-	t->value_size = is(s, OUTER) ? 4 : pick_size(s, sizes, LENGTH(sizes));
+	t->value_size = is(s, OBJECTS) ? 4 : pick_size(s, sizes, LENGTH(sizes));
 	s->entries =
 		once_in(s, 3) ? 1 + below(s, MAX_ENTRIES) : pick_size(s, entries, LENGTH(entries));
 	pick_flags_of_map(s);
@@ -808,6 +808,16 @@ static int create(const struct sequence *s)
 	return (int)bpf_sys(BPF_MAP_CREATE, &t, ATTR_SIZE);
 }
 
+/* The last one is of another type than the others. */
+static void create_programs(struct sequence *s)
+{
+	for (unsigned i = 0; is(s, PROGRAMS) && i <= NR_INNER; i++) {
+		s->inner[i] = program_returning(i < NR_INNER ? BPF_PROG_TYPE_SCHED_CLS
+							     : BPF_PROG_TYPE_XDP, 0);
+		s->inner_ids[i] = map_id(s->inner[i]);
+	}
+}
+
 static void create_inner(struct sequence *s)
 {
 	for (unsigned i = 0; is(s, OUTER) && i <= NR_INNER; i++) {
@@ -823,6 +833,7 @@ static void open_all(struct sequence *s)
 	int ends[2];
 
 	create_inner(s);
+	create_programs(s);
 	s->fds[OWN] = create(s);
 	s->prog = program_load(&s->t, s->fds[OWN]);
 	s->fds[READ_ONLY] = map_reopen(s->fds[OWN], BPF_F_RDONLY);
@@ -844,7 +855,7 @@ static void close_all(struct sequence *s)
 
 	for (unsigned i = 0; i < LENGTH(fds); i++)
 		close(fds[i]);
-	for (unsigned i = 0; is(s, OUTER) && i <= NR_INNER; i++)
+	for (unsigned i = 0; is(s, OBJECTS) && i <= NR_INNER; i++)
 		close(s->inner[i]);
 }
 
