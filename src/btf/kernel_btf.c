@@ -110,22 +110,53 @@ int kernel_btf_get(const struct kernel_btf **btf)
 	return err;
 }
 
+/* The type at *at, which moves on to the next one; NULL behind the last. */
+static const struct btf_type *next_type(const struct kernel_btf *btf, const u8 **at)
+{
+	const struct btf_type *t = (const void *)*at;
+	const size_t left = (size_t)(btf->types_end - *at);
+	u64 size;
+
+	if (left < sizeof(*t))
+		return NULL;
+	size = sizeof(*t) + (u64)btf_records_size(t->info);
+	*at = size > left ? btf->types_end : *at + size;
+	return t;
+}
+
+static const char *name_of(const struct kernel_btf *btf, const struct btf_type *t)
+{
+	return t->name_off < btf->strings_len ? btf->strings + t->name_off : NULL;
+}
+
 const char *kernel_btf_function(const struct kernel_btf *btf, u32 id)
 {
+	const struct btf_type *t;
 	const u8 *at = btf->types;
 
-	for (u32 n = 1; (size_t)(btf->types_end - at) >= sizeof(struct btf_type); n++) {
-		const struct btf_type *t = (const void *)at;
-		const u64 size = sizeof(*t) + (u64)btf_records_size(t->info);
-
+	for (u32 n = 1; (t = next_type(btf, &at)); n++)
 		if (n == id)
-			return BTF_INFO_KIND(t->info) == BTF_KIND_FUNC &&
-					       t->name_off < btf->strings_len
-				       ? btf->strings + t->name_off
-				       : NULL;
-		if (size > (u64)(btf->types_end - at))
-			break;
-		at += size;
-	}
+			return BTF_INFO_KIND(t->info) == BTF_KIND_FUNC ? name_of(btf, t) : NULL;
 	return NULL;
+}
+
+long kernel_btf_find(const struct kernel_btf *btf, const char *name, u32 kind)
+{
+	const struct btf_type *t;
+	const u8 *at = btf->types;
+	const char *found;
+
+	for (u32 n = 1; (t = next_type(btf, &at)); n++) {
+		found = BTF_INFO_KIND(t->info) == kind ? name_of(btf, t) : NULL;
+		if (found && !strcmp(found, name))
+			return n;
+	}
+	return -ENOENT;
+}
+
+void kernel_btf_close(struct kernel_btf *btf)
+{
+	if (btf->data)
+		sys_munmap(btf->data, btf->mapped);
+	*btf = (struct kernel_btf){0};
 }

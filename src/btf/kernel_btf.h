@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * kernel_btf.h: the BTF of the kernel that this machine runs, which loaders use to turn names of
- * kernel functions into numbers. Here it turns them back, and nothing else.
+ * kernel functions into numbers. Here programs may do the same, and it turns numbers
+ * back.
  */
 #ifndef BTF_KERNEL_BTF_H
 #define BTF_KERNEL_BTF_H
@@ -20,5 +21,8 @@ struct kernel_btf {
 must_check int kernel_btf_get(const struct kernel_btf **btf);
 /* The name of the function with this id; NULL when the id is not that of one. */
 const char *kernel_btf_function(const struct kernel_btf *btf, u32 id);
+/* The first type of that name and kind (BTF_KIND_*), or -ENOENT. */
+long kernel_btf_find(const struct kernel_btf *btf, const char *name, u32 kind);
+void kernel_btf_close(struct kernel_btf *btf);
 
 #endif

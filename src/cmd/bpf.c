@@ -17,6 +17,7 @@
 #include "maps/map.h"
 #include "object/realm.h"
 #include "vm/prog.h"
+#include "vm/vm.h"
 
 struct command {
 	const char *name;
@@ -173,6 +174,7 @@ int bpf_init(void)
 		object_register(&map_object_type);
 		object_register(&prog_object_type);
 		object_register(&btf_object_type);
+		vm_set_bpf_call(bpf_call);
 		store_release(&registered, 1); /* idempotent: two threads may do the same */
 	}
 	return realm_open();

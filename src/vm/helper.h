@@ -42,6 +42,7 @@ enum helper_arg {
 	ARG_TASK_OR_NULL, /* the current task */
 	ARG_SOCKET,       /* the socket of the packet */
 	ARG_ZERO,         /* flags that have no meaning yet */
+	ARG_CTX_OR_NULL,
 };
 
 enum helper_ret { RET_INT, RET_VOID, RET_MAP_VALUE_OR_NULL, RET_MEM_OR_NULL };

@@ -124,6 +124,9 @@ static bool check_argument(struct call *call, u32 reg)
 	case ARG_CTX:
 		return regs[reg] == PTR_U64(call->run->ctx) ||
 		       wrong_argument(call, reg, "the context");
+	case ARG_CTX_OR_NULL:
+		return !regs[reg] || regs[reg] == PTR_U64(call->run->ctx) ||
+		       wrong_argument(call, reg, "the context or NULL");
 	case ARG_MAP:
 		return check_map(call, reg);
 	case ARG_MAP_KEY:

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/lock.h"
 #include "base/syscall.h"
@@ -17,6 +18,9 @@
 #define JIFFY_NS 4000000u                 /* 250 Hz */
 #define JIFFIES_AT_BOOT 0xfffffffffffedb08u /* five minutes before the 32-bit counter wraps */
 #define COMM_LEN 16
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
 
 static u64 clock_ns(clockid_t clock)
 {
@@ -90,6 +94,81 @@ HELPER_FN(get_current_pid_tgid)
 HELPER_FN(get_current_uid_gid)
 {
 	return (u64)(u32)SYSCALL(SYS_getgid) << 32 | (u32)SYSCALL(SYS_getuid);
+}
+
+/* Of the namespace that device and inode name, which must be the caller's own. */
+HELPER_FN(get_ns_current_pid_tgid)
+{
+	struct bpf_pidns_info *info = U64_PTR(r3);
+	struct stat st;
+
+	memset(info, 0, (u32)r4);
+	if (r4 != sizeof(*info) || sys_fstatat(AT_FDCWD, "/proc/thread-self/ns/pid", &st, 0) ||
+	    r1 != st.st_dev || r2 != st.st_ino)
+		return HELPER_ERROR(EINVAL);
+	info->pid = thread_id();
+	info->tgid = (u32)sys_getpid();
+	return 0;
+}
+
+/* A signal is sent once. */
+static u64 send_signal(struct vm_run *run, u32 thread, u32 signal)
+{
+	u64 done;
+
+	if (vm_replays(run, &done))
+		return done;
+	if (thread)
+		done = (u64)SYSCALL(SYS_tgkill, sys_getpid(), thread, signal);
+	else
+		done = (u64)SYSCALL(SYS_kill, sys_getpid(), signal);
+	return vm_varying(run, done);
+}
+
+HELPER_FN(send_signal)
+{
+	return send_signal(run, 0, (u32)r1);
+}
+
+HELPER_FN(send_signal_thread)
+{
+	return send_signal(run, thread_id(), (u32)r1);
+}
+
+/* The context's socket, and init's where there is none, are in the caller's namespace. */
+HELPER_FN(get_netns_cookie)
+{
+	const int fd = (int)SYSCALL(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t size = sizeof(u64);
+	u64 cookie = 0;
+
+	if (fd >= 0) {
+		SYSCALL(SYS_getsockopt, fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size);
+		sys_close(fd);
+	}
+	return cookie;
+}
+
+/* What attachments, networks and groups give, of which no test run has any. */
+
+HELPER_FN(get_attach_cookie)
+{
+	return 0;
+}
+
+HELPER_FN(get_cgroup_classid)
+{
+	return 0;
+}
+
+HELPER_FN(skb_cgroup_classid)
+{
+	return 0;
+}
+
+HELPER_FN(get_route_realm)
+{
+	return 0;
 }
 
 HELPER_FN(get_current_comm)

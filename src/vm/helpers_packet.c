@@ -24,6 +24,7 @@
 #define SKB_LEN_MAX 16064u        /* 16 KiB without the kernel's shared info */
 #define XDP_RESERVED 40           /* bytes of the headroom that the kernel keeps */
 #define XDP_META_MAX 255
+#define ECN_CE 3
 #define START_MAC 0
 #define START_NET 1
 
@@ -410,6 +411,32 @@ HELPER_FN(skb_adjust_room)
 /* Facts beside the packet */
 
 /* The kernel hashes the flow with a secret; any number but 0 that the flow determines will do. */
+/*
+ * "Congestion experienced", if the sender said that it understands: the two low bits of the byte
+ * that IPv4 has second, IPv6 across the first two.
+ */
+HELPER_FN(skb_ecn_set_ce)
+{
+	const struct packet *packet = run->packet;
+	const u32 proto = be16toh((u16)skb_of(run)->protocol), shift = proto == PROTO_IPV6 ? 4 : 0;
+	u8 *ip = packet->network;
+	u32 check, before;
+
+	if ((proto != PROTO_IPV4 || packet->data_end - ip < 20) &&
+	    (proto != PROTO_IPV6 || packet->data_end - ip < 40))
+		return 0;
+	before = ip[1];
+	if (!(before >> shift & ECN_CE))
+		return 0;
+	ip[1] |= (u8)(ECN_CE << shift);
+	if (proto == PROTO_IPV4) {
+		check = fold((u16)~load_be16(ip + 10) + (u16)~before + ip[1]);
+		ip[10] = (u8)(~check >> 8);
+		ip[11] = (u8)~check;
+	}
+	return 1;
+}
+
 HELPER_FN(get_hash_recalc)
 {
 	struct __sk_buff *skb = skb_of(run);

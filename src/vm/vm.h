@@ -194,6 +194,10 @@ bool vm_runs_jited(struct prog *prog);
 void vm_trust_loaded(bool trust);
 bool vm_loaded_are_trusted(void);
 
+/* bpf(2) for programs that may call it; the layer that has it says so, once. */
+typedef long (*vm_bpf_call)(int cmd, u64 attr, u32 size);
+void vm_set_bpf_call(vm_bpf_call call);
+
 /* May this run touch [address, address+size)? For helper arguments. */
 bool vm_memory_ok(struct vm_run *run, u64 address, u64 size, bool write);
 /* The map, of the program or met by the run, with a value that contains address; NULL. */
