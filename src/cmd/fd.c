@@ -26,6 +26,8 @@ static int map_mmap_check(struct map *map, enum object_access access, u64 offset
 {
 	bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
 
+	if (!len)
+		return -EINVAL;
 	/* First what holds for any file, then what holds for any map. */
 	if (!(access & OBJECT_READ) || (shared && prot & PROT_WRITE && !(access & OBJECT_WRITE)))
 		return -EACCES;

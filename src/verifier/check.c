@@ -366,6 +366,16 @@ static int check_memory_argument(struct walk *w, s32 id, u32 reg, u32 size, cons
 			   "invalid %s stack R%u off=%d size=%u", direction, reg, known->off, size);
 }
 
+/* A key or value; size NULL: the map is not known. */
+static int check_map_memory(struct walk *w, s32 id, u32 reg, const u32 *size, const char *direction)
+{
+	const int err = check_memory_argument(w, id, reg, size ? *size : 0, direction);
+
+	if (!err && size && !*size)
+		return refuse_call(w, id, -EACCES, "invalid zero-sized read");
+	return err;
+}
+
 static int check_string_argument(struct walk *w, s32 id, u32 reg)
 {
 	const struct known *known = &w->regs[reg];
@@ -418,12 +428,9 @@ static int check_argument(struct walk *w, const struct helper *helper, s32 id, u
 		return refuse_call(w, id, -EACCES, "R%u type=%s expected=map_ptr", reg,
 				   known_name(&w->regs[reg]));
 	case ARG_MAP_KEY:
-		err = check_memory_argument(w, id, reg, map ? map->key_size : 0, "read from");
-		if (!err && map && !map->key_size)
-			return refuse_call(w, id, -EACCES, "invalid zero-sized read");
-		return err;
+		return check_map_memory(w, id, reg, map ? &map->key_size : NULL, "read from");
 	case ARG_MAP_VALUE:
-		return check_memory_argument(w, id, reg, map ? map->value_size : 0, "read from");
+		return check_map_memory(w, id, reg, map ? &map->value_size : NULL, "read from");
 	case ARG_CONST_STR:
 		return check_string_argument(w, id, reg);
 	case ARG_ZERO:
@@ -432,8 +439,8 @@ static int check_argument(struct walk *w, const struct helper *helper, s32 id, u
 		verbose(w->v, "get_local_storage() doesn't support non-zero flags\n");
 		return -EINVAL;
 	case ARG_MAP_VALUE_OUT:
-		return check_memory_argument(
-			w, id, reg, map ? map->value_size : 0,
+		return check_map_memory(
+			w, id, reg, map ? &map->value_size : NULL,
 			map && map->ops->traits & MAP_VALUE_INPUT ? "read from" : "write to");
 	}
 	return 0;

@@ -141,6 +141,7 @@ static void mappings(void **state)
 	assert_int_equal(try_map(0, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED), 0);
 	assert_int_equal(try_map(0, 1, PROT_WRITE, MAP_SHARED), 0);
 	assert_int_equal(try_map(0, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED), EPERM);
+	assert_int_equal(try_map(0, 0, PROT_READ | PROT_WRITE, MAP_SHARED), EINVAL);
 	assert_int_equal(try_map(PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED), EPERM);
 	assert_int_equal(try_map(2 * PAGE, PAGE, PROT_WRITE, MAP_SHARED), EPERM);
 	assert_int_equal(try_map(0, pages * PAGE, PROT_READ, MAP_SHARED), 0);
