@@ -336,7 +336,8 @@ static const struct family *family_nr(unsigned i)
 	i -= nr_keyed_families;
 	if (i < nr_prefix_families)
 		return &prefix_families[i];
-	return i == nr_prefix_families ? &ring_family : NULL;
+	i -= nr_prefix_families;
+	return i == 0 ? &ring_family : i == 1 ? &records_family : NULL;
 }
 
 static bool run_families(unsigned kills, const char *only)
