@@ -30,6 +30,7 @@ enum trait {
 	FILTER = 128,  /* a set that LOOKUP asks about the value that it is given */
 	PROGRAMS = 256, /* values are programs */
 	OBJECTS = OUTER | PROGRAMS,
+	RECORDS = 256, /* a ring of bytes: no values */
 };
 
 struct type {
@@ -39,6 +40,7 @@ struct type {
 };
 
 #define NR_TYPES 13
+#define NR_TYPES 14
 extern const struct type types[NR_TYPES];
 extern unsigned cpus;
 

@@ -177,6 +177,8 @@ static void *pointer_to(enum pointer how, void *buffer, size_t size)
 	case BAD:
 		return no_memory;
 	case CUT: /* the last byte is missing */
+		if (!size)
+			return no_memory;
 		return memcpy(no_memory - (size - 1), buffer, size - 1) ? no_memory - (size - 1)
 									: NULL;
 	default:
@@ -778,9 +780,11 @@ static void pick_target(struct sequence *s)
 	t->prog_type = is(s, PREFIXES | FILTER) ? progs[1 + below(s, 2)] : progs[below(s, 3)];
 	t->direct = t->prog_type != BPF_PROG_TYPE_SYSCALL && once_in(s, 2);
 	t->inner = &types[inner[below(s, LENGTH(inner))]];
-	if (is(s, FILTER)) /* so many bits that no answer is wrong */
+	if (is(s, FILTER | RECORDS)) /* so many bits that no answer is wrong; a page */
 		s->entries = 4096;
-	s->pool = is(s, LRU) ? 2 * s->entries + 2 : s->entries * 3 / 2 + 2;
+	if (is(s, RECORDS))
+		t->value_size = 0;
+	s->pool = is(s, RECORDS) ? 1 : is(s, LRU) ? 2 * s->entries + 2 : s->entries * 3 / 2 + 2;
 }
 
 /* Objects of a sequence */
