@@ -168,6 +168,9 @@ enum map_helpers {
 	MAP_H_TAIL_CALL = 1 << 8,
 	MAP_H_REDIRECT = 1 << 9, /* its lookup says whether there is a target */
 	MAP_H_STACKID = 1 << 13,
+	MAP_H_SOCK_MAP = 1 << 20,
+	MAP_H_SOCK_HASH = 1 << 21,
+	MAP_H_REUSEPORT = 1 << 22,
 	MAP_H_RINGBUF = 1 << 10,
 	MAP_H_USER_RINGBUF = 1 << 11,
 	MAP_H_SK_STORAGE = 1 << 14,

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * socket.c: asks the host about sockets: by getsockopt(2) about one that is open here, by sock_diag
+ * about one that another process may have. No privilege is needed for either.
+ */
+#include "object/socket.h"
+
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/memory.h"
+#include "base/syscall.h"
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+static int get_option(int fd, int level, int name, void *value, socklen_t size)
+{
+	memset(value, 0, size);
+	return (int)SYSCALL(SYS_getsockopt, fd, level, name, value, &size);
+}
+
+static int int_option(int fd, int name)
+{
+	int value;
+
+	return get_option(fd, SOL_SOCKET, name, &value, sizeof(value)) ? 0 : value;
+}
+
+static u64 netns_of(int fd)
+{
+	u64 cookie;
+
+	return get_option(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, sizeof(cookie)) ? 0 : cookie;
+}
+
+int socket_from_fd(int fd, struct socket_id *socket)
+{
+	int err;
+
+	memset(socket, 0, sizeof(*socket));
+	err = get_option(fd, SOL_SOCKET, SO_COOKIE, &socket->cookie, sizeof(socket->cookie));
+	if (err)
+		return err;
+	socket->netns = netns_of(fd);
+	socket->family = (u16)int_option(fd, SO_DOMAIN);
+	socket->type = (u16)int_option(fd, SO_TYPE);
+	socket->protocol = (u16)int_option(fd, SO_PROTOCOL);
+	return 0;
+}
+
+/* Is it still there? */
+
+struct diag_request {
+	struct nlmsghdr header;
+	union {
+		struct inet_diag_req_v2 inet;
+		struct unix_diag_req unix_;
+	};
+};
+
+#define DIAG_BYTES 16384u
+
+static long ask(int fd, const struct socket_id *socket)
+{
+	struct diag_request request = {
+		.header = {.nlmsg_type = SOCK_DIAG_BY_FAMILY,
+			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+	};
+
+	if (socket->family == AF_UNIX) {
+		request.unix_ = (struct unix_diag_req){.sdiag_family = AF_UNIX,
+						       .udiag_states = UINT32_MAX};
+		request.header.nlmsg_len = NLMSG_LENGTH(sizeof(request.unix_));
+	} else {
+		request.inet = (struct inet_diag_req_v2){
+			.sdiag_family = (u8)socket->family,
+			.sdiag_protocol = (u8)socket->protocol,
+			.idiag_states = UINT32_MAX,
+		};
+		request.header.nlmsg_len = NLMSG_LENGTH(sizeof(request.inet));
+	}
+	return SYSCALL(SYS_sendto, fd, &request, request.header.nlmsg_len, 0, NULL, 0);
+}
+
+/* A socket that a process has open has an inode. */
+static bool is_meant(const struct nlmsghdr *message, const struct socket_id *socket)
+{
+	const struct inet_diag_msg *inet = NLMSG_DATA(message);
+	const struct unix_diag_msg *unix_ = NLMSG_DATA(message);
+	const bool is_unix = socket->family == AF_UNIX;
+	const u32 *cookie = is_unix ? unix_->udiag_cookie : inet->id.idiag_cookie;
+
+	return (u32)socket->cookie == cookie[0] && socket->cookie >> 32 == cookie[1] &&
+	       (is_unix || inet->idiag_inode);
+}
+
+enum answer { ANSWER_MORE, ANSWER_FOUND, ANSWER_END, ANSWER_ERROR };
+
+static enum answer look_through(void *buffer, long length, const struct socket_id *socket)
+{
+	const struct nlmsghdr *message = buffer;
+	u32 left = (u32)length;
+
+	for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
+		if (message->nlmsg_type == NLMSG_DONE)
+			return ANSWER_END;
+		if (message->nlmsg_type == NLMSG_ERROR)
+			return ANSWER_ERROR;
+		if (message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct unix_diag_msg)) &&
+		    is_meant(message, socket))
+			return ANSWER_FOUND;
+	}
+	return ANSWER_MORE;
+}
+
+static enum answer search(int fd, const struct socket_id *socket)
+{
+	void *buffer = memory_alloc(DIAG_BYTES);
+	enum answer answer = ANSWER_MORE;
+	long length;
+
+	if (!buffer || ask(fd, socket) < 0)
+		answer = ANSWER_ERROR;
+	while (answer == ANSWER_MORE) {
+		length = SYSCALL(SYS_recvfrom, fd, buffer, DIAG_BYTES, 0, NULL, NULL);
+		answer = length > 0 ? look_through(buffer, length, socket) : ANSWER_ERROR;
+	}
+	memory_free(buffer);
+	return answer;
+}
+
+static bool host_tells_of(const struct socket_id *socket)
+{
+	if (socket->family == AF_UNIX)
+		return true;
+	return (socket->family == AF_INET || socket->family == AF_INET6) &&
+	       (socket->protocol == IPPROTO_TCP || socket->protocol == IPPROTO_UDP);
+}
+
+bool socket_is_gone(const struct socket_id *socket)
+{
+	bool gone = false;
+	int fd;
+
+	if (!host_tells_of(socket) || !socket->netns)
+		return false;
+	fd = (int)SYSCALL(SYS_socket, AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (fd < 0)
+		return false;
+	if (netns_of(fd) == socket->netns)
+		gone = search(fd, socket) == ANSWER_END;
+	sys_close(fd);
+	return gone;
+}
+
+/* States */
+
+static u8 tcp_state(int fd)
+{
+	struct tcp_info info;
+
+	return get_option(fd, IPPROTO_TCP, TCP_INFO, &info, sizeof(info)) ? TCP_CLOSE
+									   : info.tcpi_state;
+}
+
+static bool has_port(int fd)
+{
+	struct sockaddr_in6 address = {0}; /* the port is where it is in sockaddr_in, too */
+	socklen_t size = sizeof(address);
+
+	return !SYSCALL(SYS_getsockname, fd, &address, &size) && address.sin6_port;
+}
+
+static bool has_peer(int fd)
+{
+	struct sockaddr_un address;
+	socklen_t size = sizeof(address);
+
+	return !SYSCALL(SYS_getpeername, fd, &address, &size);
+}
+
+static bool is_inet(const struct socket_id *socket)
+{
+	return socket->family == AF_INET || socket->family == AF_INET6;
+}
+
+bool socket_can_be_redirected(int fd, const struct socket_id *socket)
+{
+	if (socket->family == AF_UNIX)
+		return socket->type == SOCK_DGRAM ||
+		       (socket->type == SOCK_STREAM && has_peer(fd));
+	if (is_inet(socket) && socket->protocol == IPPROTO_TCP)
+		return tcp_state(fd) == TCP_ESTABLISHED || tcp_state(fd) == TCP_LISTEN;
+	return is_inet(socket) && socket->protocol == IPPROTO_UDP && has_port(fd);
+}
+
+int socket_check_reuseport(int fd, const struct socket_id *socket)
+{
+	const bool tcp = socket->protocol == IPPROTO_TCP;
+
+	if (!is_inet(socket) || (!tcp && socket->protocol != IPPROTO_UDP))
+		return -ENOTSUPP;
+	if (!int_option(fd, SO_REUSEPORT))
+		return -EINVAL;
+	return (tcp ? tcp_state(fd) == TCP_LISTEN : has_port(fd)) ? 0 : -EINVAL;
+}
