@@ -435,6 +435,24 @@ SEC("tc") int tail_calls(struct __sk_buff *skb)
 	return 0;
 }
 
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, __u32);
+} interfaces SEC(".maps");
+
+/* To slots that are empty: the way that a program's own fallback takes. */
+SEC("xdp") int redirect_map(struct xdp_md *ctx)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < MAP_OPS; i++)
+		sum += bpf_redirect_map(&interfaces, i & 63, XDP_PASS);
+	result = sum;
+	return XDP_PASS;
+}
+
 SEC("tc") int loop_helper(struct __sk_buff *skb)
 {
 	__u64 sum = 0;

@@ -232,11 +232,11 @@ static cold void handle_init(struct userbpf_map *handle, struct map *map)
 {
 	const struct map_ops *ops = map->ops;
 	const bool reads = handle->access & OBJECT_READ;
+	const bool shows = ops->helpers & MAP_H_LOOKUP && ops->lookup && !ops->key_kind;
 
 	handle->map = map;
 	handle->keyless = ops->traits & MAP_KEYLESS;
-	handle->lookup =
-		reads && ops->lookup && !ops->key_kind ? ops->lookup : lookup_nothing;
+	handle->lookup = reads && shows ? ops->lookup : lookup_nothing;
 	handle->lookup_percpu =
 		reads && ops->lookup_percpu ? ops->lookup_percpu : lookup_nothing_percpu;
 }

@@ -234,12 +234,12 @@ static int sockhash_get_next_key(struct map *map, const void *key, void *next_ke
 }
 
 /* Program context: is there a socket to redirect to? */
-static void *xsk_lookup(struct map *map, const void *key)
+static void *socket_lookup(struct map *map, const void *key)
 {
 	return hash_map_ops.lookup(hash_of(map), key);
 }
 
-static void *xsk_value_at(struct map *map, const void *address)
+static void *socket_value_at(struct map *map, const void *address)
 {
 	return hash_map_ops.value_at(hash_of(map), address);
 }
@@ -372,10 +372,12 @@ static cold bool socket_map_is_valid(struct map *map)
 const struct map_ops sockmap_map_ops = {
 	.name = "sockmap",
 	.traits = MAP_BTF_REFUSED,
-	.helpers = MAP_H_SOCK_MAP,
+	.helpers = MAP_H_SOCK_MAP | MAP_H_REUSEPORT,
 	.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.update_flags = ANY_FLAGS,
+	.lookup = socket_lookup,
 	.delete = sockmap_delete,
+	.value_at = socket_value_at,
 	.copy_value = socket_copy_value,
 	.update_user = sock_update,
 	.get_next_key = array_get_next_key,
@@ -390,10 +392,12 @@ const struct map_ops sockmap_map_ops = {
 const struct map_ops sockhash_map_ops = {
 	.name = "sockhash",
 	.traits = MAP_BTF_REFUSED,
-	.helpers = MAP_H_SOCK_HASH,
+	.helpers = MAP_H_SOCK_HASH | MAP_H_REUSEPORT,
 	.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.update_flags = ANY_FLAGS,
+	.lookup = socket_lookup,
 	.delete = sockhash_delete,
+	.value_at = socket_value_at,
 	.copy_value = socket_copy_value,
 	.update_user = sock_update,
 	.get_next_key = sockhash_get_next_key,
@@ -411,7 +415,9 @@ const struct map_ops reuseport_sockarray_map_ops = {
 	.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG |
 			BPF_F_WRONLY_PROG,
 	.update_flags = BPF_EXIST,
+	.lookup = socket_lookup,
 	.delete = reuseport_delete,
+	.value_at = socket_value_at,
 	.copy_value = socket_copy_value,
 	.update_user = reuseport_update,
 	.get_next_key = array_get_next_key,
@@ -430,9 +436,9 @@ const struct map_ops xskmap_map_ops = {
 	.helpers = MAP_H_REDIRECT,
 	.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.update_flags = BPF_EXIST,
-	.lookup = xsk_lookup,
+	.lookup = socket_lookup,
 	.delete = xsk_delete,
-	.value_at = xsk_value_at,
+	.value_at = socket_value_at,
 	.copy_value = xsk_copy_value,
 	.update_user = xsk_update,
 	.get_next_key = array_get_next_key,

@@ -661,6 +661,24 @@ static void test_init(void **state)
 	assert_string_equal(userbpf_version(), USERBPF_VERSION);
 }
 
+/* Values that programs do not see are copied only. */
+static void test_cpumap(void **state)
+{
+	int fd = map_create(BPF_MAP_TYPE_CPUMAP, 4, 4, 1, 0);
+	const uint32_t key = 0, length = 64;
+	struct userbpf_map *map;
+	uint32_t copy = 0;
+
+	(void)state;
+	assert_int_equal(userbpf_map_open(fd, &map), 0);
+	assert_int_equal(userbpf_map_update(map, &key, &length, BPF_ANY), 0);
+	assert_null(userbpf_map_lookup(map, &key));
+	assert_int_equal(userbpf_map_copy(map, &key, &copy, 0), 0);
+	assert_int_equal(copy, length);
+	userbpf_map_close(map);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -684,6 +702,7 @@ int main(void)
 		cmocka_unit_test(test_pins),
 		cmocka_unit_test(test_fork),
 		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_cpumap),
 	};
 
 	return run_in_directory(tests);

@@ -366,6 +366,53 @@ static void test_xskmap(void **state)
 	close(map);
 }
 
+/* Helpers with (ctx, map, key, flags); the key as a number or by address. */
+static void test_programs(void **state)
+{
+	static const struct {
+		unsigned type, attach;
+		int helper;
+		bool number;
+		unsigned map, wrong;
+	} cases[] = {
+		{BPF_PROG_TYPE_SK_SKB, 0, BPF_FUNC_sk_redirect_map, true, SOCKMAP, SOCKHASH},
+		{BPF_PROG_TYPE_SK_SKB, 0, BPF_FUNC_sk_redirect_hash, false, SOCKHASH, SOCKMAP},
+		{BPF_PROG_TYPE_SK_MSG, BPF_SK_MSG_VERDICT, BPF_FUNC_msg_redirect_map, true, SOCKMAP,
+		 SOCKHASH},
+		{BPF_PROG_TYPE_SK_MSG, BPF_SK_MSG_VERDICT, BPF_FUNC_msg_redirect_hash, false,
+		 SOCKHASH, SOCKMAP},
+		{BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, BPF_FUNC_sock_map_update, false,
+		 SOCKMAP, SOCKHASH},
+		{BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS, BPF_FUNC_sock_hash_update, false,
+		 SOCKHASH, REUSE},
+		{BPF_PROG_TYPE_SK_REUSEPORT, BPF_SK_REUSEPORT_SELECT, BPF_FUNC_sk_select_reuseport,
+		 false, REUSE, XSKMAP},
+		{BPF_PROG_TYPE_SK_REUSEPORT, BPF_SK_REUSEPORT_SELECT, BPF_FUNC_sk_select_reuseport,
+		 false, SOCKMAP, XSKMAP},
+		{BPF_PROG_TYPE_SK_REUSEPORT, BPF_SK_REUSEPORT_SELECT, BPF_FUNC_sk_select_reuseport,
+		 false, SOCKHASH, XSKMAP},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * COUNT(cases); i++) {
+		const unsigned c = i / 2, map_type = i % 2 ? cases[c].wrong : cases[c].map;
+		int map = make(map_type, 4, 1), fd;
+		struct bpf_insn insns[] = {
+			ST_K(DW, R10, -8, 0), LD64_RAW(R2, BPF_PSEUDO_MAP_FD, map, 0),
+			MOV_X(R3, R10), ALU64_K(ADD, R3, -8), MOV_K(R4, 0),
+			CALL(cases[c].helper), MOV_K(R0, 1), EXIT};
+
+		if (cases[c].number)
+			insns[4] = (struct bpf_insn)MOV_K(R3, 0);
+		fd = prog_load(cases[c].type, cases[c].attach, insns, COUNT(insns));
+		if (i % 2 ? fd != -EINVAL : fd < 0)
+			fail_msg("case %u, map type %u: %d", c, map_type, fd);
+		if (fd >= 0)
+			close(fd);
+		close(map);
+	}
+}
+
 /* bind() to loopback wants the interface up. */
 static void raise_loopback(void)
 {
@@ -388,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_full_of_closed),
 		cmocka_unit_test(test_reuseport),
 		cmocka_unit_test(test_xskmap),
+		cmocka_unit_test(test_programs),
 	};
 
 	require_bpf();
