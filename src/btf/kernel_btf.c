@@ -153,10 +153,3 @@ long kernel_btf_find(const struct kernel_btf *btf, const char *name, u32 kind)
 	}
 	return -ENOENT;
 }
-
-void kernel_btf_close(struct kernel_btf *btf)
-{
-	if (btf->data)
-		sys_munmap(btf->data, btf->mapped);
-	*btf = (struct kernel_btf){0};
-}

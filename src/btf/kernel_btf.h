@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * kernel_btf.h: the BTF of the kernel that this machine runs, which loaders use to turn names of
- * kernel functions into numbers. Here programs may do the same, and it turns numbers
- * back.
+ * kernel functions into numbers. Here programs may do the same, and it turns numbers back.
  */
 #ifndef BTF_KERNEL_BTF_H
 #define BTF_KERNEL_BTF_H
@@ -23,6 +22,5 @@ must_check int kernel_btf_get(const struct kernel_btf **btf);
 const char *kernel_btf_function(const struct kernel_btf *btf, u32 id);
 /* The first type of that name and kind (BTF_KIND_*), or -ENOENT. */
 long kernel_btf_find(const struct kernel_btf *btf, const char *name, u32 kind);
-void kernel_btf_close(struct kernel_btf *btf);
 
 #endif

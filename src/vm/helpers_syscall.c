@@ -99,17 +99,13 @@ static bool is_name(u64 name, u64 size)
 
 HELPER_FN(btf_find_by_name_kind)
 {
-	struct kernel_btf btf;
-	long id;
+	const struct kernel_btf *btf;
+	int err;
 
 	if (r4 || !is_name(r1, r2))
 		return HELPER_ERROR(EINVAL);
-	id = kernel_btf_open(&btf);
-	if (id)
-		return (u64)id;
-	id = kernel_btf_find(&btf, U64_PTR(r1), (u32)r3);
-	kernel_btf_close(&btf);
-	return (u64)id;
+	err = kernel_btf_get(&btf);
+	return err ? (u64)err : (u64)kernel_btf_find(btf, U64_PTR(r1), (u32)r3);
 }
 
 /* There is no kernel here whose symbols could have addresses. */
