@@ -70,10 +70,8 @@ union test_attr small_map(const struct type *type)
 {
 	return (union test_attr){.a = {.map_type = type->id,
 				       .key_size = small_key_size(type),
-				       .value_size = type->traits & OBJECTS ? 4 : 8,
-				       .max_entries = SMALL_ENTRIES,
 				       .value_size = type->traits & RECORDS ? 0
-						     : type->traits & OUTER ? 4 : 8,
+						     : type->traits & OBJECTS ? 4 : 8,
 				       .max_entries = type->traits & RECORDS ? 4096 : SMALL_ENTRIES,
 				       .map_flags = type->traits & PREFIXES ? BPF_F_NO_PREALLOC : 0,
 				       .map_extra = type->traits & FILTER ? 15 : 0,

@@ -30,7 +30,7 @@ enum trait {
 	FILTER = 128,  /* a set that LOOKUP asks about the value that it is given */
 	PROGRAMS = 256, /* values are programs */
 	OBJECTS = OUTER | PROGRAMS,
-	RECORDS = 256, /* a ring of bytes: no values */
+	RECORDS = 512, /* a ring of bytes: no values */
 };
 
 struct type {
@@ -39,9 +39,7 @@ struct type {
 	unsigned traits;
 };
 
-#define NR_TYPES 13
-#define NR_TYPES 14
-extern const struct type types[NR_TYPES];
+extern const struct type types[];
 extern unsigned cpus;
 
 /* "0", "EINVAL"; what a call returned, with negative errno. */

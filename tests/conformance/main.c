@@ -12,7 +12,7 @@
 
 #include "conformance.h"
 
-const struct type types[NR_TYPES] = {
+const struct type types[] = {
 	{BPF_MAP_TYPE_HASH, "HASH", HASHED},
 	{BPF_MAP_TYPE_PERCPU_HASH, "PERCPU_HASH", HASHED | PER_CPU},
 	{BPF_MAP_TYPE_LRU_HASH, "LRU_HASH", HASHED | LRU},
@@ -75,7 +75,7 @@ const char *bytes_text(const void *data, size_t size)
 
 static const struct type *type_named(const char *name)
 {
-	for (unsigned i = 0; i < NR_TYPES; i++)
+	for (unsigned i = 0; i < LENGTH(types); i++)
 		if (!strcmp(types[i].name, name))
 			return &types[i];
 	return NULL;
