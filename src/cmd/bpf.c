@@ -15,6 +15,7 @@
 #include "btf/btf_object.h"
 #include "cmd/internal.h"
 #include "maps/map.h"
+#include "maps/perf_event.h"
 #include "object/realm.h"
 #include "vm/prog.h"
 #include "vm/vm.h"
@@ -175,6 +176,7 @@ int bpf_init(void)
 		object_register(&prog_object_type);
 		object_register(&btf_object_type);
 		vm_set_bpf_call(bpf_call);
+		object_register(&perf_event_object_type);
 		store_release(&registered, 1); /* idempotent: two threads may do the same */
 	}
 	return realm_open();

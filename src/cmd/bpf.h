@@ -21,6 +21,12 @@ int bpf_init(void);
  * to be closed after mapping, when the mapping must never become writable; or the -errno of mmap.
  */
 int bpf_mmap_fd(int fd, u64 offset, u64 len, int prot, int flags);
+/*
+ * perf_event_open(2) and ioctl(2), where the event is one that programs write into. False: not
+ * served, ask the kernel. Otherwise *result is a result >= 0, or -errno.
+ */
+bool bpf_perf_event_open(u64 attr, int pid, int cpu, int group, u64 flags, long *result);
+bool bpf_ioctl(int fd, u32 request, u64 argument, long *result);
 /* "anon_inode:bpf-map" and so on for a descriptor of ours; NULL otherwise. */
 const char *bpf_fd_name(int fd);
 /* A descriptor of ours for which poll(2) says something else than for a file? */

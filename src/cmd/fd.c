@@ -9,6 +9,7 @@
 
 #include "cmd/bpf.h"
 #include "maps/map.h"
+#include "maps/perf_event.h"
 #include "object/object.h"
 #include "vm/prog.h"
 
@@ -40,14 +41,25 @@ static int map_mmap_check(struct map *map, enum object_access access, u64 offset
 	return map->ops->mmap_check(map, offset, len, prot);
 }
 
+static int perf_mmap_check(struct perf_event *event, u64 offset, u64 len, int prot, int flags)
+{
+	const int type = flags & MAP_TYPE;
+
+	if (prot & PROT_EXEC)
+		return -EPERM;
+	if (type != MAP_SHARED && type != MAP_SHARED_VALIDATE)
+		return -EINVAL;
+	return perf_event_map(event, offset, len, prot & PROT_WRITE);
+}
+
 /* As in the kernel, what was mapped read-only cannot be made writable by mprotect. */
-static int map_mmap_fd(struct map *map, int fd, int prot)
+static int mmap_fd(struct object *object, int fd, int prot)
 {
 	int read_only;
 
 	if (prot & PROT_WRITE)
 		return fd;
-	read_only = object_open(&map->object, OBJECT_READ);
+	read_only = object_open(object, OBJECT_READ);
 	return read_only < 0 ? fd : read_only;
 }
 
@@ -59,11 +71,12 @@ int bpf_mmap_fd(int fd, u64 offset, u64 len, int prot, int flags)
 
 	if (!object)
 		return fd;
-	if (object->type->kind == OBJECT_MAP) {
+	if (object->type->kind == OBJECT_MAP)
 		result = map_mmap_check(map_of(object), access, offset, len, prot, flags);
-		if (!result)
-			result = map_mmap_fd(map_of(object), fd, prot);
-	}
+	else if (object->type->kind == OBJECT_PERF)
+		result = perf_mmap_check(perf_event_of(object), offset, len, prot, flags);
+	if (!result)
+		result = mmap_fd(object, fd, prot);
 	object_put(object);
 	return result;
 }
@@ -75,6 +88,7 @@ const char *bpf_fd_name(int fd)
 		[OBJECT_PROG] = "anon_inode:bpf-prog",
 		[OBJECT_BTF] = "anon_inode:btf",
 		[OBJECT_LINK] = "anon_inode:bpf-link",
+		[OBJECT_PERF] = "anon_inode:[perf_event]",
 	};
 	struct object *object = object_behind(fd, NULL);
 	const char *name;

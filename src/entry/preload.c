@@ -42,10 +42,25 @@ __attribute__((noinline)) static long served(long cmd, long attr, long size)
 	return libc_result(answer);
 }
 
+/* Not inlined either: with a local variable of its own preload_syscall() could not just jump. */
+__attribute__((noinline)) static long open_perf_event(long attr, long pid, long cpu, long group,
+						      long flags)
+{
+	const int saved = errno;
+	long answer;
+
+	if (!bpf_perf_event_open((u64)attr, (int)pid, (int)cpu, (int)group, (u64)flags, &answer))
+		answer = SYSCALL(SYS_perf_event_open, attr, pid, cpu, group, flags);
+	errno = saved;
+	return libc_result(answer);
+}
+
 long preload_syscall(long nr, long a, long b, long c, long d, long e, long f)
 {
 	if (nr == SYS_bpf)
 		return served(a, b, c);
+	if (nr == SYS_perf_event_open)
+		return open_perf_event(a, b, c, d, e);
 	return libc_result(raw_syscall(nr, a, b, c, d, e, f));
 }
 

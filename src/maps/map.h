@@ -167,6 +167,7 @@ enum map_helpers {
 	MAP_H_FOR_EACH = 1 << 7,
 	MAP_H_TAIL_CALL = 1 << 8,
 	MAP_H_REDIRECT = 1 << 9, /* its lookup says whether there is a target */
+	MAP_H_PERF_EVENT = 1 << 12,
 	MAP_H_STACKID = 1 << 13,
 	MAP_H_SOCK_MAP = 1 << 20,
 	MAP_H_SOCK_HASH = 1 << 21,
