@@ -3,7 +3,7 @@
  * stack_trace.c: STACK_TRACE. Owns traces, found by the slot that their hash names. Must not know
  * where stacks come from, programs, descriptors or attributes.
  *
- *     | lock, number of free traces | u32 slots[2^n >= max_entries] | u32 free[max_entries] | traces |
+ *     | lock, number of free | u32 slots[2^n >= max_entries] | u32 free[max_entries] | traces |
  *
  * A slot holds the number of a trace plus one. There are as many traces as max_entries, so a trace
  * that replaces another needs a third one.

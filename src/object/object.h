@@ -23,7 +23,14 @@
 #include "base/compiler.h"
 #include "shm/region.h"
 
-enum object_kind { OBJECT_MAP = 1, OBJECT_PROG, OBJECT_BTF, OBJECT_LINK, OBJECT_PERF, OBJECT_KINDS };
+enum object_kind {
+	OBJECT_MAP = 1,
+	OBJECT_PROG,
+	OBJECT_BTF,
+	OBJECT_LINK,
+	OBJECT_PERF,
+	OBJECT_KINDS
+};
 
 /* What a descriptor may do; the kernel's FMODE. */
 enum object_access { OBJECT_READ = 1, OBJECT_WRITE = 2, OBJECT_READ_WRITE = 3 };

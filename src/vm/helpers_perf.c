@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * helpers_perf.c: helpers on perf events. Arguments have been proven by the caller. An event is that
- * of a CPU, and programs run on virtual ones.
+ * helpers_perf.c: helpers on perf events. Arguments have been proven by the caller. An event is
+ * that of a CPU, and programs run on virtual ones.
  */
 #include <errno.h>
 #include <string.h>

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 
+#include <linux/perf_event.h>
+
 #include "conformance.h"
 
 #define SLOT (MAX_CPUS * 8) /* room for a value of a small map */
@@ -46,6 +48,19 @@ static int inner_object(const struct type *type)
 	return type->traits & PROGRAMS ? inner_program() : inner_map();
 }
 
+int perf_event(void)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_SOFTWARE,
+				       .size = sizeof(attr),
+				       .config = PERF_COUNT_SW_BPF_OUTPUT,
+				       .sample_type = PERF_SAMPLE_RAW};
+	static int fd;
+
+	if (!fd)
+		fd = (int)syscall(SYS_perf_event_open, &attr, -1, 0, -1, 0);
+	return fd;
+}
+
 unsigned small_key_size(const struct type *type)
 {
 	return type->traits & KEYLESS ? 0 : type->traits & PREFIXES ? SMALL_KEY_MAX : 4;
@@ -73,6 +88,8 @@ union test_attr small_map(const struct type *type)
 				       .value_size = type->traits & RECORDS ? 0
 						     : type->traits & OBJECTS ? 4 : 8,
 				       .max_entries = type->traits & RECORDS ? 4096 : SMALL_ENTRIES,
+				       .value_size = SMALL_VALUE(type),
+				       .max_entries = SMALL_ENTRIES,
 				       .map_flags = type->traits & PREFIXES ? BPF_F_NO_PREALLOC : 0,
 				       .map_extra = type->traits & FILTER ? 15 : 0,
 				       .inner_map_fd = (uint32_t)inner_map()}};
@@ -110,6 +127,8 @@ static void make_value(const struct type *type, unsigned number, uint8_t *value)
 	memset(value, 0, SLOT);
 	if (type->traits & OBJECTS)
 		memcpy(value, &(int){inner_object(type)}, 4);
+	if (type->traits & (OUTER | EVENTS))
+		memcpy(value, &(int){type->traits & OUTER ? inner_map() : perf_event()}, 4);
 	else
 		for (unsigned cpu = 0; cpu < cpus; cpu++)
 			memset(value + cpu * 8, (int)(16 * number + cpu), 8);
@@ -347,6 +366,7 @@ static void batch_case(struct subject *s, unsigned command, const struct batch_r
 	const unsigned key_size = s->type->traits & KEYLESS ? 4 : small_key_size(s->type);
 	const bool reads = command < 2, per_cpu = s->type->traits & PER_CPU;
 	const unsigned size = per_cpu ? cpus * 8 : s->type->traits & OBJECTS ? 4 : 8;
+	const unsigned size = per_cpu ? cpus * 8 : SMALL_VALUE(s->type);
 	union test_attr t = {.a = {.batch = {.count = row->count,
 					     .map_fd = (uint32_t)s->fd,
 					     .elem_flags = row->elem_flags,

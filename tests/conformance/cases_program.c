@@ -167,6 +167,7 @@ static void helper_cases(const struct type *type, unsigned prog_type)
 	const struct target target = {.type = type,
 				      .key_size = small_key_size(type),
 				      .value_size = type->traits & OBJECTS ? 4 : 8,
+				      .value_size = SMALL_VALUE(type),
 				      .inner = &types[0],
 				      .prog_type = prog_type,
 				      .direct = prog_type != BPF_PROG_TYPE_SYSCALL};

@@ -31,6 +31,8 @@ enum trait {
 	PROGRAMS = 256, /* values are programs */
 	OBJECTS = OUTER | PROGRAMS,
 	RECORDS = 512, /* a ring of bytes: no values */
+	TRACES = 256,  /* values are stacks, which programs enter */
+	EVENTS = 512,  /* values are perf events */
 };
 
 struct type {
@@ -40,6 +42,10 @@ struct type {
 };
 
 extern const struct type types[];
+#define NR_TYPES 14
+/* Of a value that the tables of cases use. */
+#define SMALL_VALUE(type) ((type)->traits & (OUTER | EVENTS) ? 4 : 8)
+extern const struct type types[NR_TYPES];
 extern unsigned cpus;
 
 /* "0", "EINVAL"; what a call returned, with negative errno. */
@@ -124,6 +130,8 @@ void fill_small(const struct type *type, int fd, uint32_t count);
 int inner_program(void);
 /* A map that may be an element of the small outer maps. Kept. */
 int inner_map(void);
+/* Of the kind that programs write into. */
+int perf_event(void);
 uint32_t map_id(int fd);
 int map_reopen(int fd, unsigned flags);
 void create_cases(const struct type *type);

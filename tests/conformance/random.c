@@ -146,6 +146,10 @@ static void make_value(const struct sequence *s, uint64_t seed, uint8_t *value)
 		memcpy(value, inner_choice(s, (unsigned)(seed % 4096)), 4);
 		return;
 	}
+	if (is(s, EVENTS)) {
+		memcpy(value, seed % 4 ? &(int){perf_event()} : &s->fds[PIPE], 4);
+		return;
+	}
 	if (is(s, FILTER))
 		seed %= NR_FILTERED;
 	for (unsigned i = 0; i < value_bytes(s); i++)
@@ -754,6 +758,7 @@ static void pick_flags_of_map(struct sequence *s)
 	if (id == BPF_MAP_TYPE_ARRAY && once_in(s, 8))
 		t->flags |= BPF_F_INNER_MAP;
 	if (!is(s, OBJECTS) && once_in(s, 6))
+	if (!is(s, OUTER | TRACES | EVENTS) && once_in(s, 6))
 		t->flags |= once_in(s, 2) ? BPF_F_RDONLY_PROG : BPF_F_WRONLY_PROG;
 }
 
@@ -772,12 +777,16 @@ static void pick_target(struct sequence *s)
 		      : is(s, PREFIXES) ? pick_size(s, prefixes, LENGTH(prefixes))
 					: pick_size(s, sizes, LENGTH(sizes));
 	t->value_size = is(s, OBJECTS) ? 4 : pick_size(s, sizes, LENGTH(sizes));
+	t->value_size = is(s, OUTER | EVENTS) ? 4
+			: is(s, TRACES)       ? 8 * (1 + below(s, 8))
+					      : pick_size(s, sizes, LENGTH(sizes));
 	s->entries =
 		once_in(s, 3) ? 1 + below(s, MAX_ENTRIES) : pick_size(s, entries, LENGTH(entries));
 	pick_flags_of_map(s);
 	pick_lock(s);
 	/* Sleepable programs may not use all types. */
-	t->prog_type = is(s, PREFIXES | FILTER) ? progs[1 + below(s, 2)] : progs[below(s, 3)];
+	t->prog_type = is(s, PREFIXES | FILTER | TRACES | EVENTS) ? progs[1 + below(s, 2)]
+								  : progs[below(s, 3)];
 	t->direct = t->prog_type != BPF_PROG_TYPE_SYSCALL && once_in(s, 2);
 	t->inner = &types[inner[below(s, LENGTH(inner))]];
 	if (is(s, FILTER | RECORDS)) /* so many bits that no answer is wrong; a page */
