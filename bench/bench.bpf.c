@@ -52,6 +52,13 @@ struct {
 	__uint(max_entries, 4096);
 } ringbuf SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} perf_events SEC(".maps");
+
 /* Keys are prefix_key() of a number. */
 #define TRIE(name, bytes)                                                                          \
 	struct {                                                                                   \
@@ -172,6 +179,16 @@ MAP_PROGRAM(bloom_peek, x &= mask; sum += bpf_map_peek_elem(&bloom_filter, &x);)
 
 MAP_PROGRAM(ringbuf_reserve_submit, RESERVE_SUBMIT)
 MAP_PROGRAM(ringbuf_output, OUTPUT)
+
+/* Into rings that are overwritten. */
+#define PERF_OUTPUT                                                                                \
+	{                                                                                          \
+		__u64 record[RECORD_BYTES / 8] = {x, x, x, x};                                     \
+                                                                                                   \
+		bpf_perf_event_output(skb, &perf_events, BPF_F_CURRENT_CPU, record, RECORD_BYTES); \
+	}
+
+MAP_PROGRAM(perf_event_output, PERF_OUTPUT)
 
 /* An address below a prefix that is there, or most probably one. */
 #define PREFIX_LOOKUP(map, address_bytes)                                                          \

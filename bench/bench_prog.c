@@ -7,9 +7,11 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -20,6 +22,7 @@
 #define BASE_SHARE 4 /* the empty loop gets this part of the operations */
 #define MAX_CPUS 1024
 #define PAGE 4096
+#define EVENT_PAGES 64
 
 /* What bench->op means here: the loop that is taken off, if any. */
 enum base { BASE_NONE, BASE_KEY, BASE_VALUE, BASE_IPV4, BASE_IPV6 };
@@ -172,6 +175,33 @@ static int map_ring(struct program_state *s, const struct bpf_map *map)
 	return 0;
 }
 
+/* One event for each CPU. Mapped read-only its ring never is full, and nobody waits. */
+static int open_events(const struct bpf_map *map, const struct bench *bench)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_SOFTWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_SW_BPF_OUTPUT,
+		.sample_type = PERF_SAMPLE_RAW,
+		.sample_period = 1,
+		.watermark = 1,
+		.wakeup_watermark = EVENT_PAGES * PAGE,
+	};
+	int err = 0, event;
+
+	for (__u32 cpu = 0; cpu < bench->size && !err; cpu++) {
+		event = (int)syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+		if (event < 0)
+			return cpu ? 0 : -errno;
+		if (mmap(NULL, (1 + EVENT_PAGES) * PAGE, PROT_READ, MAP_SHARED, event, 0) == MAP_FAILED)
+			err = -errno;
+		else
+			err = bpf_map_update_elem(bpf_map__fd(map), &cpu, &event, BPF_ANY);
+		close(event);
+	}
+	return err;
+}
+
 static int fill_map(struct program_state *s)
 {
 	const struct bench *bench = s->bench;
@@ -185,6 +215,8 @@ static int fill_map(struct program_state *s)
 		return fill_trie(map, bench);
 	case BPF_MAP_TYPE_RINGBUF:
 		return map_ring(s, map);
+	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
+		return open_events(map, bench);
 	default:
 		return fill_keys(map, bench);
 	}
@@ -361,6 +393,7 @@ static const struct bench map_rows[] = {
 	ROW("bloom peek", "bloom_peek", "bloom_filter", 64 K, 0.5, VALUE, .filled = 50),
 	ROW("ringbuf reserve+submit 32 bytes", "ringbuf_reserve_submit", "ringbuf", 1 M, 1.0, VALUE),
 	ROW("ringbuf output 32 bytes", "ringbuf_output", "ringbuf", 1 M, 1.0, VALUE),
+	ROW("perf_event_output 32 bytes", "perf_event_output", "perf_events", MAX_CPUS, 1.0, VALUE),
 	ROW("lpm IPv4 lookup 1k", "lpm_ipv4_lookup", "lpm_ipv4", 1 K, 0, IPV4),
 	ROW("lpm IPv4 lookup 128k", "lpm_ipv4_lookup", "lpm_ipv4", 128 K, 0.3, IPV4),
 	ROW("lpm IPv4 lookup 1M", "lpm_ipv4_lookup", "lpm_ipv4", 1 M, 0.3, IPV4),
