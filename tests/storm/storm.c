@@ -338,6 +338,7 @@ static const struct family *family_nr(unsigned i)
 		return &prefix_families[i];
 	i -= nr_prefix_families;
 	return i == 0 ? &ring_family : i == 1 ? &records_family : NULL;
+	return i == 0 ? &ring_family : i == 1 ? &samples_family : NULL;
 }
 
 static bool run_families(unsigned kills, const char *only)
