@@ -504,6 +504,19 @@ static void wrong_programs(void **state)
 	close(sockets);
 }
 
+/* Where there is no packet there is no socket of one; the kernel knows that at load. */
+static void no_socket(void **state)
+{
+	int prog = LOAD(PROG_SYSCALL, CALL(BPF_FUNC_get_socket_cookie), EXIT);
+
+	(void)state;
+	if (prog >= 0)
+		assert_int_equal(run(prog, 0, false), -EFAULT);
+	else
+		assert_int_equal(prog, -EACCES);
+	close(prog);
+}
+
 #define SOCKET LD(DW, R2, R1, 168), J_K(JNE, R2, 0, 2), MOV_K(R0, 2000), EXIT
 
 /* The socket of a packet is there for one test run, also for a repeated one. */
@@ -571,6 +584,7 @@ int main(void)
 		cmocka_unit_test(the_current_task),
 		cmocka_unit_test(each_task_has_its_value),
 		cmocka_unit_test(wrong_programs),
+		cmocka_unit_test(no_socket),
 		cmocka_unit_test(the_socket_of_a_packet),
 		cmocka_unit_test(the_fields_of_that_socket),
 	};
