@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * keyed.c: the storm on maps with keys: hashes, LRU hashes, arrays, maps of maps. Each writer owns
+ * keyed.c: the storm on maps with keys: hashes, LRU hashes, arrays, maps of maps, and storages of
+ * inodes, whose keys are descriptors that all writers inherit. Each writer owns
  * keys in each map of the family and changes them by system calls, batches and programs. A
  * value holds its sequence number several times over; an inner map holds it once.
  */
@@ -9,6 +10,8 @@
 #include <linux/btf.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "vm/asm.h"
 
@@ -18,6 +21,7 @@ enum {
 	PERCPU = 4,
 	LOCKED = 8, /* a spin lock in each value */
 	OUTER = 16,
+	OWNED = 32, /* keys are descriptors; no batches, no programs, no walk */
 };
 
 struct value {
@@ -27,6 +31,7 @@ struct value {
 
 #define BATCH 4
 #define TORN (~0ull)
+#define OWNERS_AT 500 /* the descriptor that stands for key 0 */
 
 struct values {
 	struct value of_cpu[MAX_CPUS];
@@ -49,6 +54,7 @@ static const struct map_row {
 	{"array", BPF_MAP_TYPE_PERCPU_ARRAY, 0, FIXED | PERCPU},
 	{"maps_of_maps", BPF_MAP_TYPE_ARRAY_OF_MAPS, 0, FIXED | OUTER},
 	{"maps_of_maps", BPF_MAP_TYPE_HASH_OF_MAPS, 0, OUTER},
+	{"storage", BPF_MAP_TYPE_INODE_STORAGE, BPF_F_NO_PREALLOC, LOCKED | OWNED},
 };
 
 enum action { UPDATE, DELETE, WRITE, TOUCH, READ_INNER, ACTIONS };
@@ -62,12 +68,20 @@ static unsigned nr_maps;
 /* Where elements may be evicted there is room for half of the keys. */
 static uint32_t entries_of(const struct map_row *row)
 {
+	if (row->traits & OWNED)
+		return 0;
 	return WRITERS * KEYS / (row->traits & EVICTS ? 2 : 1);
 }
 
 static uint32_t key_of(unsigned writer, unsigned k)
 {
 	return writer * KEYS + k;
+}
+
+/* What the system call takes for it. */
+static uint32_t key_for(const struct keyed_map *m, uint32_t key)
+{
+	return m->row->traits & OWNED ? key + OWNERS_AT : key;
 }
 
 /* Programs, one for each action. The context says what they are to do it with. */
@@ -207,6 +221,7 @@ static uint64_t look(struct storm_log *log, const struct keyed_map *m, uint32_t 
 
 	if (m->row->traits & OUTER)
 		return look_inner(log, m, key);
+	key = key_for(m, key);
 	err = map_call(log, BPF_MAP_LOOKUP_ELEM, m->fd, &key, &values, flags);
 	EXPECT(log, !err || (err == -ENOENT && !(m->row->traits & FIXED)));
 	return err ? 0 : sequence_in(m, &values);
@@ -225,6 +240,7 @@ static int put(struct storm_log *log, const struct keyed_map *m, uint32_t key, u
 	struct values values;
 	int inner, err;
 
+	key = key_for(m, key);
 	if (!(m->row->traits & OUTER)) {
 		fill(m, &values, sequence);
 		return (int)map_call(log, BPF_MAP_UPDATE_ELEM, m->fd, &key, &values, flags);
@@ -240,6 +256,7 @@ static int take_away(struct storm_log *log, const struct keyed_map *m, uint32_t 
 {
 	if ((m->row->traits & (FIXED | OUTER)) == FIXED)
 		return put(log, m, key, 0, 0);
+	key = key_for(m, key);
 	return (int)map_call(log, BPF_MAP_DELETE_ELEM, m->fd, &key, NULL, 0);
 }
 
@@ -295,7 +312,7 @@ static void change(struct storm_log *log, unsigned number, unsigned writer, unsi
 	const struct keyed_map *m = &maps[number];
 	const uint32_t traits = m->row->traits, key = key_of(writer, k);
 	const uint64_t sequence = ++log->sequence, was = log->acknowledged[number][k];
-	const bool by_program = random & 1 && !(traits & OUTER), remove = random & 2;
+	const bool by_program = random & 1 && !(traits & (OUTER | OWNED)), remove = random & 2;
 	uint64_t flags = traits & (FIXED | EVICTS) ? BPF_ANY : was ? BPF_EXIST : BPF_NOEXIST;
 	struct values values;
 	int err;
@@ -428,13 +445,13 @@ static void step(struct storm_log *log, unsigned writer, uint32_t random)
 	case 1:
 		if (m->row->traits & EVICTS)
 			touch(log, m, key_of(writer, k));
-		else if (!(m->row->traits & OUTER))
+		else if (!(m->row->traits & (OUTER | OWNED)))
 			write_in_place(log, number, writer, k);
 		break;
 	case 2:
 		if (m->row->traits & EVICTS && random / 512 % 8 == 0)
 			take_batch(log, m);
-		else
+		else if (!(m->row->traits & OWNED))
 			change_batch(log, number, writer, k % (KEYS - BATCH));
 		break;
 	default:
@@ -523,7 +540,7 @@ static bool is_emptied(struct storm_log *logs, const struct keyed_map *m)
 {
 	uint32_t key = 0;
 
-	if (m->row->traits & FIXED)
+	if (m->row->traits & (FIXED | OWNED))
 		for (; key < WRITERS * KEYS; key++) {
 			const int err = take_away(logs, m, key);
 
@@ -543,7 +560,7 @@ static bool verify_map(struct storm_log *logs, const struct keyed_map *m)
 
 	if (m->row->traits & EVICTS)
 		well = eviction_keeps_capacity(logs, m);
-	else if (!(m->row->traits & FIXED))
+	else if (!(m->row->traits & (FIXED | OWNED)))
 		well = capacity_is_whole(logs, m);
 	if (!well)
 		printf("# capacity of map %u is not whole\n", (unsigned)(m - maps));
@@ -593,6 +610,18 @@ static int load_lock_btf(void)
 	return (int)bpf_call(BPF_BTF_LOAD, PTR_U64(&attr), sizeof(attr));
 }
 
+/* Of files without a name, which go with their last descriptor. */
+static void make_owners(void)
+{
+	for (int i = 0; i < WRITERS * KEYS; i++) {
+		const int fd = memfd_create("owner", 0);
+
+		if (fd < 0 || dup2(fd, OWNERS_AT + i) < 0)
+			abort();
+		close(fd);
+	}
+}
+
 static void create_map(struct keyed_map *m, const struct map_row *row)
 {
 	const bool outer = row->traits & OUTER, locked = row->traits & LOCKED;
@@ -603,7 +632,9 @@ static void create_map(struct keyed_map *m, const struct map_row *row)
 	m->fd = storm_map(row->type, 4, outer ? 4 : sizeof(struct value), entries_of(row),
 			  row->flags, inner, btf);
 	memset(m->programs, 0xff, sizeof(m->programs));
-	if (outer) {
+	if (row->traits & OWNED) {
+		make_owners();
+	} else if (outer) {
 		m->programs[READ_INNER] = load_read_inner(m->fd);
 	} else {
 		m->programs[UPDATE] = load_update(m->fd);
@@ -628,11 +659,13 @@ FAMILY(hash)
 FAMILY(lru)
 FAMILY(array)
 FAMILY(maps_of_maps)
+FAMILY(storage)
 
 const struct family keyed_families[] = {
 	{"hash", create_hash, settle, step, verify},
 	{"lru", create_lru, settle, step, verify},
 	{"array", create_array, settle, step, verify},
 	{"maps_of_maps", create_maps_of_maps, settle, step, verify},
+	{"storage", create_storage, settle, step, verify},
 };
 const unsigned nr_keyed_families = ARRAY_SIZE(keyed_families);
