@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * cgroup_storage.c: CGROUP_STORAGE and PERCPU_CGROUP_STORAGE. Elements come with the attachment of a
- * program to a cgroup. Nothing is ever attached here, so such a map is empty, and what a test run of
- * a program gets in its place belongs to that run (vm.h). Must not know programs.
+ * cgroup_storage.c: CGROUP_STORAGE and PERCPU_CGROUP_STORAGE. Elements come with the attachment of
+ * a program to a cgroup. Nothing is ever attached here, so such a map is empty, and what a test run
+ * of a program gets in its place belongs to that run (vm.h). Must not know programs.
  */
 #include <errno.h>
 #include <linux/bpf.h>
@@ -89,23 +89,23 @@ static cold void cgroup_storage_layout(const struct map_spec *spec, u32 ncpus,
 	layout->memlock = KERNEL_CGROUP_STORAGE;
 }
 
-#define CGROUP_STORAGE_OPS(type, more_traits, special)                                             \
-	const struct map_ops type##_map_ops = {                                                    \
-		.name = #type,                                                                     \
-		.traits = MAP_OF_RUNS | MAP_INNER_REFUSED | (more_traits),                         \
-		.helpers = MAP_H_LOCAL_STORAGE,                                                    \
-		.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY |                    \
-				BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG,                             \
-		.fields = special,                                                                 \
-		.update_flags = BPF_EXIST,                                                         \
-		.copy_value = no_element,                                                          \
-		.copy_value_locked = no_element,                                                   \
-		.update_user = cgroup_storage_update,                                              \
-		.delete = cgroup_storage_delete,                                                   \
-		.get_next_key = no_element,                                                        \
-		.check = cgroup_storage_check,                                                     \
-		.check_btf = cgroup_storage_check_btf,                                             \
-		.layout = cgroup_storage_layout,                                                   \
+#define CGROUP_STORAGE_OPS(type, more_traits, special)                          \
+	const struct map_ops type##_map_ops = {                                 \
+		.name = #type,                                                  \
+		.traits = MAP_OF_RUNS | MAP_INNER_REFUSED | (more_traits),      \
+		.helpers = MAP_H_LOCAL_STORAGE,                                 \
+		.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY | \
+				BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG,          \
+		.fields = special,                                              \
+		.update_flags = BPF_EXIST,                                      \
+		.copy_value = no_element,                                       \
+		.copy_value_locked = no_element,                                \
+		.update_user = cgroup_storage_update,                           \
+		.delete = cgroup_storage_delete,                                \
+		.get_next_key = no_element,                                     \
+		.check = cgroup_storage_check,                                  \
+		.check_btf = cgroup_storage_check_btf,                          \
+		.layout = cgroup_storage_layout,                                \
 	}
 
 CGROUP_STORAGE_OPS(cgroup_storage, 0, MAP_F_LOCK);

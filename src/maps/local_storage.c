@@ -21,7 +21,7 @@
 #include "object/foreign.h"
 
 #define OWNERS_MAX (1u << 16)
-#define SWEEP_MIN 256u /* additions between two looks at all owners, at least */
+#define SWEEP_MIN 256u   /* additions between two looks at all owners, at least */
 #define VALUE_MAX 65407u /* the kernel's largest, with its header in 64 KiB */
 
 struct sweeping {
@@ -209,29 +209,29 @@ static cold bool storage_is_valid(struct map *map)
 	return hash_map_ops.is_valid(elements_of(map));
 }
 
-#define STORAGE_OPS(type, kind, helper)                                                            \
-	const struct map_ops type##_map_ops = {                                                    \
-		.name = #type,                                                                     \
-		.traits = MAP_SLEEPABLE | MAP_BTF_REQUIRED,                                        \
-		.key_kind = kind,                                                                  \
-		.helpers = helper,                                                                 \
-		.create_flags = BPF_F_NO_PREALLOC | BPF_F_CLONE,                                   \
-		.fields = MAP_F_LOCK | MAP_F_OBJECT,                                               \
-		.update_flags = BPF_EXIST,                                                         \
-		.lookup = storage_lookup,                                                          \
-		.update = storage_update,                                                          \
-		.delete = storage_delete,                                                          \
-		.value_at = storage_value_at,                                                      \
-		.copy_value = storage_copy_value,                                                  \
-		.copy_value_locked = storage_copy_value_locked,                                    \
-		.update_user = storage_update,                                                     \
-		.check = storage_check,                                                            \
-		.check_btf = storage_check_btf,                                                    \
-		.layout = storage_layout,                                                          \
-		.init = storage_init,                                                              \
-		.attach = storage_attach,                                                          \
-		.detach = storage_detach,                                                          \
-		.is_valid = storage_is_valid,                                                      \
+#define STORAGE_OPS(type, kind, helper)                          \
+	const struct map_ops type##_map_ops = {                  \
+		.name = #type,                                   \
+		.traits = MAP_SLEEPABLE | MAP_BTF_REQUIRED,      \
+		.key_kind = kind,                                \
+		.helpers = helper,                               \
+		.create_flags = BPF_F_NO_PREALLOC | BPF_F_CLONE, \
+		.fields = MAP_F_LOCK | MAP_F_OBJECT,             \
+		.update_flags = BPF_EXIST,                       \
+		.lookup = storage_lookup,                        \
+		.update = storage_update,                        \
+		.delete = storage_delete,                        \
+		.value_at = storage_value_at,                    \
+		.copy_value = storage_copy_value,                \
+		.copy_value_locked = storage_copy_value_locked,  \
+		.update_user = storage_update,                   \
+		.check = storage_check,                          \
+		.check_btf = storage_check_btf,                  \
+		.layout = storage_layout,                        \
+		.init = storage_init,                            \
+		.attach = storage_attach,                        \
+		.detach = storage_detach,                        \
+		.is_valid = storage_is_valid,                    \
 	}
 
 STORAGE_OPS(sk_storage, FOREIGN_SOCKET, MAP_H_SK_STORAGE);

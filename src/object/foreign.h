@@ -31,15 +31,15 @@ struct foreign {
 };
 
 /*
- * 0; -EBADF for a descriptor that is not open, and for one that is no pidfd or no cgroup; -ENOTSOCK;
- * -ENOENT for a task or cgroup that is gone.
+ * 0; -EBADF for a descriptor that is not open, and for one that is no pidfd or no cgroup;
+ * -ENOTSOCK; -ENOENT for a task or cgroup that is gone.
  */
 must_check int foreign_from_fd(enum foreign_kind kind, int fd, struct foreign *id);
 /* The calling thread; -ENOENT without /proc. */
 must_check int foreign_current_task(struct foreign *id);
 /* A socket that only this thread knows, by a number: it is gone with the thread. Same result. */
 must_check int foreign_task_socket(u32 number, struct foreign *id);
-/* Its cgroup in the hierarchy of version 2; -ENOENT where that is not mounted in its usual places. */
+/* Its cgroup in the hierarchy of version 2; -ENOENT unless that is mounted in its usual places. */
 must_check int foreign_current_cgroup(struct foreign *id);
 /* Is that the current task's cgroup, or above it? */
 bool foreign_current_is_under(u64 cgroup);

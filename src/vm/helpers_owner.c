@@ -31,7 +31,7 @@ static u64 storage_get(struct map *map, const struct foreign *owner, u64 init, u
 
 static u64 storage_delete(struct map *map, const struct foreign *owner)
 {
-	return (u64)(s64)map->ops->delete(map, owner);
+	return (u64)(s64)map->ops->delete (map, owner);
 }
 
 /* Tasks. */

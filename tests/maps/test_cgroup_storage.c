@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * test_cgroup_storage.c: CGROUP_STORAGE and PERCPU_CGROUP_STORAGE: creation, the system call on maps
- * of programs that nobody attached, and what test runs find in them.
+ * test_cgroup_storage.c: CGROUP_STORAGE and PERCPU_CGROUP_STORAGE: creation, the system call on
+ * maps of programs that nobody attached, and what test runs find in them.
  */
 #include <linux/btf.h>
 
@@ -12,7 +12,7 @@
 static const unsigned types[] = {BPF_MAP_TYPE_CGROUP_STORAGE, BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE};
 #define TYPES (sizeof(types) / sizeof(types[0]))
 
-/* BTF: 1 u32, 2 u64, 3 struct {u64; u32} of 16 bytes, 4 struct bpf_spin_lock, 5 struct with a lock */
+/* BTF: 1 u32, 2 u64, 3 struct {u64; u32}, 4 struct bpf_spin_lock, 5 struct with a lock */
 enum { B_U32 = 1, B_U64, B_KEY, B_LOCK, B_LOCKED };
 
 static int load_btf(void)

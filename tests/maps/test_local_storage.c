@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * test_local_storage.c: SK_STORAGE, INODE_STORAGE, TASK_STORAGE and CGRP_STORAGE: creation, elements
- * named by descriptors, what programs do with those of the current task and of a packet's socket.
+ * test_local_storage.c: SK_STORAGE, INODE_STORAGE, TASK_STORAGE and CGRP_STORAGE: creation,
+ * elements named by descriptors, what programs do with those of the current task and of a packet's
+ * socket.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -16,7 +17,7 @@
 #define MAP_TYPE_CGRP_STORAGE 32
 #define NO_FD 4000
 
-/* BTF: 1 int, 2 u64, 3 struct bpf_spin_lock, 4 struct {u64 a; u32 b; struct bpf_spin_lock lock}, 5 u32 */
+/* BTF: 1 int, 2 u64, 3 struct bpf_spin_lock, 4 struct {u64 a; u32 b; lock of 3}, 5 u32 */
 enum { B_INT = 1, B_U64, B_LOCK, B_LOCKED, B_U32 };
 
 static int load_btf(void)

@@ -151,7 +151,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sockets), cmocka_unit_test(test_inodes),
-		cmocka_unit_test(test_tasks),	cmocka_unit_test(test_death),
+		cmocka_unit_test(test_tasks),   cmocka_unit_test(test_death),
 		cmocka_unit_test(test_cgroups),
 	};
 

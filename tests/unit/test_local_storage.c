@@ -126,11 +126,11 @@ static void the_far_limit(void **state)
 	}
 	assert_int_equal(update(map, &run, 1), -ENOMEM);
 	assert_int_equal(update(map, &socket, 2), 0);
-	assert_int_equal(map->ops->delete(map, &socket), 0);
+	assert_int_equal(map->ops->delete (map, &socket), 0);
 	assert_int_equal(update(map, &run, 1), 0);
 	assert_int_equal(update(map, &socket, 1), -ENOMEM);
 	assert_int_equal(value_of(map, &run), 1);
-	assert_int_equal(map->ops->delete(map, &run), 0);
+	assert_int_equal(map->ops->delete (map, &run), 0);
 	run.tag++;
 	assert_int_equal(update(map, &run, 1), 0); /* of a thread that is gone */
 	assert_int_equal(update(map, &socket, 1), 0);
@@ -162,7 +162,8 @@ static void death_while_making_room(void **state)
 
 			assert_int_equal(update(map, &owner, i + 1), 0);
 		}
-		ended = !dies_at(&(struct death){.run = add_one, .arg = map, .at_calls = true}, place);
+		ended = !dies_at(&(struct death){.run = add_one, .arg = map, .at_calls = true},
+				 place);
 		assert_int_equal(value_of(map, &self), 7);
 		for (u32 i = 0; i < 2000; i++) {
 			const struct foreign owner = gone(i);
