@@ -129,9 +129,9 @@ size_t userbpf_map_copy_size(const struct userbpf_map *map);
  * The value in the map itself; NULL: no such key, a type whose values programs do not see (queue,
  * stack, maps of maps, CPUs, sockets), or a descriptor that may not read. Valid until the handle is
  * closed; as for a program, after a delete its memory may come to hold the value of another key.
- * Readers and writers synchronise as they like (atomics); a special field such as bpf_spin_lock in it is not to be
- * touched, and nothing if the map is frozen or the descriptor may not write. An LRU map counts
- * this as a use. Per-CPU maps: the value of the CPU that the thread is on.
+ * Readers and writers synchronise as they like (atomics); a special field such as bpf_spin_lock in
+ * it is not to be touched, and nothing if the map is frozen or the descriptor may not write. An LRU
+ * map counts this as a use. Per-CPU maps: the value of the CPU that the thread is on.
  */
 void *userbpf_map_lookup(const struct userbpf_map *map, const void *key);
 /* The same for a given CPU of a per-CPU map; NULL also for other maps and no such CPU. */
