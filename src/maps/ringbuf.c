@@ -108,6 +108,8 @@ static void pass_committed(struct map *map)
 	u64 at = ring->pending, passed;
 	u32 len;
 
+	if (unlikely(ring->produced - at > map->max_entries))
+		at = ring->produced; /* only in a file that was tampered with */
 	while (at != ring->produced) {
 		len = load_acquire(&record_at(map, at)->len); /* pairs with ringbuf_commit() */
 		if (is_busy(len))
