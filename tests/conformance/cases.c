@@ -45,6 +45,8 @@ int inner_program(void)
 
 static int inner_object(const struct type *type)
 {
+	if (type->traits & EVENTS)
+		return perf_event();
 	return type->traits & PROGRAMS ? inner_program() : inner_map();
 }
 
@@ -85,11 +87,8 @@ union test_attr small_map(const struct type *type)
 {
 	return (union test_attr){.a = {.map_type = type->id,
 				       .key_size = small_key_size(type),
-				       .value_size = type->traits & RECORDS ? 0
-						     : type->traits & OBJECTS ? 4 : 8,
-				       .max_entries = type->traits & RECORDS ? 4096 : SMALL_ENTRIES,
 				       .value_size = SMALL_VALUE(type),
-				       .max_entries = SMALL_ENTRIES,
+				       .max_entries = type->traits & RECORDS ? 4096 : SMALL_ENTRIES,
 				       .map_flags = type->traits & PREFIXES ? BPF_F_NO_PREALLOC : 0,
 				       .map_extra = type->traits & FILTER ? 15 : 0,
 				       .inner_map_fd = (uint32_t)inner_map()}};
@@ -125,10 +124,8 @@ int map_reopen(int fd, unsigned flags)
 static void make_value(const struct type *type, unsigned number, uint8_t *value)
 {
 	memset(value, 0, SLOT);
-	if (type->traits & OBJECTS)
+	if (type->traits & (OBJECTS | EVENTS))
 		memcpy(value, &(int){inner_object(type)}, 4);
-	if (type->traits & (OUTER | EVENTS))
-		memcpy(value, &(int){type->traits & OUTER ? inner_map() : perf_event()}, 4);
 	else
 		for (unsigned cpu = 0; cpu < cpus; cpu++)
 			memset(value + cpu * 8, (int)(16 * number + cpu), 8);
@@ -365,7 +362,6 @@ static void batch_case(struct subject *s, unsigned command, const struct batch_r
 	static uint8_t values[16 * SLOT];
 	const unsigned key_size = s->type->traits & KEYLESS ? 4 : small_key_size(s->type);
 	const bool reads = command < 2, per_cpu = s->type->traits & PER_CPU;
-	const unsigned size = per_cpu ? cpus * 8 : s->type->traits & OBJECTS ? 4 : 8;
 	const unsigned size = per_cpu ? cpus * 8 : SMALL_VALUE(s->type);
 	union test_attr t = {.a = {.batch = {.count = row->count,
 					     .map_fd = (uint32_t)s->fd,

@@ -166,7 +166,6 @@ static void helper_cases(const struct type *type, unsigned prog_type)
 	static const uint32_t keys[] = {1, SMALL_ENTRIES, 0xffffffff};
 	const struct target target = {.type = type,
 				      .key_size = small_key_size(type),
-				      .value_size = type->traits & OBJECTS ? 4 : 8,
 				      .value_size = SMALL_VALUE(type),
 				      .inner = &types[0],
 				      .prog_type = prog_type,

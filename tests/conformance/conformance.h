@@ -31,8 +31,8 @@ enum trait {
 	PROGRAMS = 256, /* values are programs */
 	OBJECTS = OUTER | PROGRAMS,
 	RECORDS = 512, /* a ring of bytes: no values */
-	TRACES = 256,  /* values are stacks, which programs enter */
-	EVENTS = 512,  /* values are perf events */
+	TRACES = 1024, /* values are stacks, which programs enter */
+	EVENTS = 2048, /* values are perf events */
 };
 
 struct type {
@@ -42,10 +42,9 @@ struct type {
 };
 
 extern const struct type types[];
-#define NR_TYPES 14
 /* Of a value that the tables of cases use. */
-#define SMALL_VALUE(type) ((type)->traits & (OUTER | EVENTS) ? 4 : 8)
-extern const struct type types[NR_TYPES];
+#define SMALL_VALUE(type)                                                                          \
+	((type)->traits & RECORDS ? 0 : (type)->traits & (OBJECTS | EVENTS) ? 4 : 8)
 extern unsigned cpus;
 
 /* "0", "EINVAL"; what a call returned, with negative errno. */

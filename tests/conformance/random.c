@@ -757,8 +757,7 @@ static void pick_flags_of_map(struct sequence *s)
 		t->flags |= BPF_F_MMAPABLE;
 	if (id == BPF_MAP_TYPE_ARRAY && once_in(s, 8))
 		t->flags |= BPF_F_INNER_MAP;
-	if (!is(s, OBJECTS) && once_in(s, 6))
-	if (!is(s, OUTER | TRACES | EVENTS) && once_in(s, 6))
+	if (!is(s, OBJECTS | TRACES | EVENTS) && once_in(s, 6))
 		t->flags |= once_in(s, 2) ? BPF_F_RDONLY_PROG : BPF_F_WRONLY_PROG;
 }
 
@@ -776,10 +775,9 @@ static void pick_target(struct sequence *s)
 		      : is(s, INDEXED)  ? 4
 		      : is(s, PREFIXES) ? pick_size(s, prefixes, LENGTH(prefixes))
 					: pick_size(s, sizes, LENGTH(sizes));
-	t->value_size = is(s, OBJECTS) ? 4 : pick_size(s, sizes, LENGTH(sizes));
-	t->value_size = is(s, OUTER | EVENTS) ? 4
-			: is(s, TRACES)       ? 8 * (1 + below(s, 8))
-					      : pick_size(s, sizes, LENGTH(sizes));
+	t->value_size = is(s, OBJECTS | EVENTS) ? 4
+			: is(s, TRACES)         ? 8 * (1 + below(s, 8))
+						: pick_size(s, sizes, LENGTH(sizes));
 	s->entries =
 		once_in(s, 3) ? 1 + below(s, MAX_ENTRIES) : pick_size(s, entries, LENGTH(entries));
 	pick_flags_of_map(s);
