@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * dynptr.c: the dynptrs of a run, and the helpers that make, read and write them. Those of ring
- * buffers release a record, which the run knows of too.
+ * buffers release a record, which the run knows of too. Those of packets know offsets only: the
+ * packet is where the run has it.
  *
  * The 16 bytes are a number that no other dynptr of this run had, and the address.
  */
@@ -12,11 +13,23 @@
 
 #include "maps/ringbuf.h"
 #include "vm/helpers.h"
+#include "vm/packet.h"
 #include "vm/state.h"
 
 static bool is_intact(const struct vm_dynptr *dynptr)
 {
 	return !memcmp(U64_PTR(dynptr->address), dynptr->bytes, DYNPTR_BYTES);
+}
+
+static bool is_packet(const struct vm_dynptr *dynptr)
+{
+	return dynptr->kind == DYNPTR_SKB || dynptr->kind == DYNPTR_XDP;
+}
+
+/* Not of a packet, which moves. */
+static u8 *start_of(const struct vm_dynptr *dynptr)
+{
+	return dynptr->data + dynptr->offset;
 }
 
 struct vm_dynptr *dynptr_at(struct vm_run *run, u64 address)
@@ -72,7 +85,59 @@ void *dynptr_memory(const struct vm_dynptr *dynptr, u32 offset, u32 len)
 {
 	if (!dynptr->data || dynptr->read_only || dynptr_check_range(dynptr, offset, len))
 		return NULL;
-	return dynptr->data + offset;
+	return is_packet(dynptr) ? NULL : start_of(dynptr) + offset;
+}
+
+/* Fragments of an XDP packet lie in pages of their own, as far as programs know. */
+const void *dynptr_view(struct vm_run *run, const struct vm_dynptr *dynptr, u32 offset, u32 len)
+{
+	if (!dynptr->data || dynptr_check_range(dynptr, offset, len))
+		return NULL;
+	if (is_packet(dynptr))
+		return packet_at(run->packet, (u64)dynptr->offset + offset, len);
+	return start_of(dynptr) + offset;
+}
+
+s64 dynptr_load(struct vm_run *run, const struct vm_dynptr *dynptr, u32 offset, void *to, u32 len)
+{
+	const u64 at = (u64)dynptr->offset + offset, ctx = PTR_U64(run->ctx);
+	int err;
+
+	if (!dynptr->data)
+		return -EINVAL;
+	err = dynptr_check_range(dynptr, offset, len);
+	if (err)
+		return err;
+	switch (dynptr->kind) {
+	case DYNPTR_SKB:
+		return (s64)helper_skb_load_bytes(run, ctx, at, PTR_U64(to), len, 0);
+	case DYNPTR_XDP:
+		return (s64)helper_xdp_load_bytes(run, ctx, at, PTR_U64(to), len, 0);
+	default:
+		memmove(to, start_of(dynptr) + offset, len);
+		return 0;
+	}
+}
+
+s64 dynptr_store(struct vm_run *run, const struct vm_dynptr *dynptr, u32 offset, const void *from,
+		 u32 len, u64 flags)
+{
+	const u64 at = (u64)dynptr->offset + offset, ctx = PTR_U64(run->ctx);
+	int err;
+
+	if (!dynptr->data || dynptr->read_only)
+		return -EINVAL;
+	err = dynptr_check_range(dynptr, offset, len);
+	if (err)
+		return err;
+	if (dynptr->kind == DYNPTR_SKB)
+		return (s64)helper_skb_store_bytes(run, ctx, at, PTR_U64(from), len, flags);
+	if (flags)
+		return -EINVAL;
+	if (dynptr->kind == DYNPTR_XDP)
+		return (s64)helper_xdp_store_bytes(run, ctx, at, PTR_U64(from), len, 0);
+	memmove(start_of(dynptr) + offset, from, len);
+	return 0;
 }
 
 /* The helper's result, with a dynptr at address that has what there is. */
@@ -104,31 +169,19 @@ static struct vm_dynptr *dynptr_arg(struct vm_run *run, u64 address)
 HELPER_FN(dynptr_read)
 {
 	const struct vm_dynptr *dynptr = dynptr_arg(run, r3);
-	const u32 len = (u32)r2, offset = (u32)r4;
-	int err;
 
-	if (!dynptr || !dynptr->data || r5)
+	if (!dynptr || r5)
 		return HELPER_ERROR(EINVAL);
-	err = dynptr_check_range(dynptr, offset, len);
-	if (!err)
-		memmove(U64_PTR(r1), dynptr->data + offset, len);
-	return (u64)(s64)err;
+	return (u64)dynptr_load(run, dynptr, (u32)r4, U64_PTR(r1), (u32)r2);
 }
 
 HELPER_FN(dynptr_write)
 {
 	const struct vm_dynptr *dynptr = dynptr_arg(run, r1);
-	const u32 len = (u32)r4, offset = (u32)r2;
-	int err;
 
-	if (!dynptr || !dynptr->data || dynptr->read_only)
+	if (!dynptr)
 		return HELPER_ERROR(EINVAL);
-	err = dynptr_check_range(dynptr, offset, len);
-	if (!err && r5)
-		err = -EINVAL;
-	if (!err)
-		memmove(dynptr->data + offset, U64_PTR(r3), len);
-	return (u64)(s64)err;
+	return (u64)dynptr_store(run, dynptr, (u32)r2, U64_PTR(r3), (u32)r4, r5);
 }
 
 HELPER_FN(dynptr_data)
@@ -149,6 +202,14 @@ HELPER_FN(ringbuf_reserve_dynptr)
 	return initialised(run, r4, DYNPTR_RINGBUF, U64_PTR(record), size, record ? 0 : EINVAL);
 }
 
+/* The dynptr and its clones. */
+static void drop_record(struct vm_run *run, const u8 *record)
+{
+	for (u32 i = run->nr_dynptrs; i--;)
+		if (run->dynptrs[i].kind == DYNPTR_RINGBUF && run->dynptrs[i].data == record)
+			dynptr_drop(run, &run->dynptrs[i]);
+}
+
 static u64 release(struct vm_run *run, u64 address, u64 flags, bool discard)
 {
 	struct vm_dynptr *dynptr = dynptr_arg(run, address);
@@ -159,7 +220,7 @@ static u64 release(struct vm_run *run, u64 address, u64 flags, bool discard)
 	if (dynptr->kind != DYNPTR_RINGBUF)
 		return vm_faultf(run, "the dynptr is not that of a record");
 	record = PTR_U64(dynptr->data);
-	dynptr_drop(run, dynptr);
+	drop_record(run, dynptr->data);
 	memset(U64_PTR(address), 0, DYNPTR_BYTES);
 	return record ? vm_release_record(run, record, flags, discard) : 0;
 }

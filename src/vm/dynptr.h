@@ -24,7 +24,13 @@ void dynptr_drop(struct vm_run *run, struct vm_dynptr *dynptr);
 
 /* Do len bytes from offset on lie in it? 0 or -E2BIG. */
 must_check int dynptr_check_range(const struct vm_dynptr *dynptr, u32 offset, u32 len);
-/* Memory that the program may have of a dynptr at its address; NULL. */
+/* Memory that the program may have of a dynptr at its address; NULL, also for a packet. */
 void *dynptr_memory(const struct vm_dynptr *dynptr, u32 offset, u32 len);
+/* The same to look at only, and of packets too as long as they do not move; NULL. */
+const void *dynptr_view(struct vm_run *run, const struct vm_dynptr *dynptr, u32 offset, u32 len);
+/* What bpf_dynptr_read() and bpf_dynptr_write() do. */
+s64 dynptr_load(struct vm_run *run, const struct vm_dynptr *dynptr, u32 offset, void *to, u32 len);
+s64 dynptr_store(struct vm_run *run, const struct vm_dynptr *dynptr, u32 offset, const void *from,
+		 u32 len, u64 flags);
 
 #endif

@@ -33,6 +33,7 @@ enum helper_arg {
 	ARG_SPIN_LOCK,    /* the spin lock of a map's value */
 	ARG_STACK_OR_NULL,/* callback context: any value, passed through */
 	ARG_BYTES16_OUT,  /* 16 writable bytes */
+	ARG_BUFFER,       /* writable, its size is the next argument; NULL with any size */
 	ARG_UNSAFE,       /* an address that may be none: the function looks */
 	ARG_RECORD,       /* the start of a record that the run has reserved */
 	ARG_VALUE_MEM,    /* writable, in a map value; its size is the next argument */

@@ -159,6 +159,8 @@ static bool check_argument(struct call *call, u32 reg)
 		return regs[reg] || wrong_argument(call, reg, "a size above 0");
 	case ARG_LONG_OUT:
 		return check_memory(call, reg, sizeof(u64), true);
+	case ARG_BUFFER:
+		return !regs[reg] || check_memory(call, reg, next, true);
 	case ARG_BYTES16_OUT:
 		return check_memory(call, reg, 16, true);
 	case ARG_CALLBACK:

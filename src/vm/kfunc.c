@@ -11,13 +11,18 @@
 
 /* Program types that may call what the row says, as the kernel registers its sets of functions. */
 #define T(type) (1ull << BPF_PROG_TYPE_##type)
+#define BPF_PROG_TYPE_NETFILTER 32 /* Linux 6.4 */
 #define TYPES_ALL UINT64_MAX
-#define TYPES_TRACING                                                                              \
-	(T(TRACEPOINT) | T(PERF_EVENT) | T(TRACING) | T(STRUCT_OPS) | T(EXT) | T(LSM))
+#define TYPES_BY_BTF (T(TRACING) | T(STRUCT_OPS) | T(EXT) | T(LSM))
+#define TYPES_TRACING (T(TRACEPOINT) | T(PERF_EVENT) | TYPES_BY_BTF)
 #define TYPES_CGROUP                                                                               \
 	(T(CGROUP_SKB) | T(CGROUP_SOCK) | T(SOCK_OPS) | T(CGROUP_DEVICE) | T(CGROUP_SOCK_ADDR) |   \
 	 T(CGROUP_SYSCTL) | T(CGROUP_SOCKOPT))
 #define TYPES_GENERIC (T(SCHED_CLS) | T(XDP) | T(SYSCALL) | TYPES_TRACING | TYPES_CGROUP)
+#define TYPES_XDP (T(XDP) | TYPES_BY_BTF)
+#define TYPES_SKB                                                                                  \
+	(T(SOCKET_FILTER) | T(SCHED_CLS) | T(SCHED_ACT) | T(SK_SKB) | T(LWT_IN) | T(LWT_OUT) |     \
+	 T(LWT_XMIT) | T(LWT_SEG6LOCAL) | T(NETFILTER) | TYPES_TRACING | TYPES_CGROUP)
 #define KFUNC(_name, _types, _flags, _ret, a1, a2, a3, a4, a5)                                     \
 	{.call = {.name = #_name,                                                                  \
 		  .fn = kfunc_##_name,                                                             \

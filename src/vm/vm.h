@@ -116,13 +116,14 @@ struct vm_record {
 
 #define VM_DYNPTRS 16
 
-enum dynptr_kind { DYNPTR_LOCAL, DYNPTR_RINGBUF };
+enum dynptr_kind { DYNPTR_LOCAL, DYNPTR_RINGBUF, DYNPTR_SKB, DYNPTR_XDP };
 
 /* See dynptr.h. */
 struct vm_dynptr {
 	u64 address;  /* of the 16 bytes in the program's stack */
 	u64 bytes[2]; /* what was put there */
-	u8 *data;     /* NULL: nothing */
+	u8 *data;     /* NULL: nothing; of a packet: where it was, which nobody may look at */
+	u32 offset;   /* in data, or in the packet, at which it begins */
 	u32 size;
 	enum dynptr_kind kind;
 	bool read_only;
