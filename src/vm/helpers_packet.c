@@ -51,9 +51,14 @@ static u64 load_bytes(const u8 *p, u64 to, u32 len)
 
 HELPER_FN(skb_load_bytes)
 {
+	/* A flow dissector in a test run has bytes, but no packet that they come from. */
+	const bool none = run->prog->type->helper_groups & HG_FLOW_DISSECTOR;
 	u32 offset = (u32)r2, len = (u32)r4;
+	const u8 *from = NULL;
 
-	return load_bytes(offset <= INT_MAX ? packet_at(run->packet, offset, len) : NULL, r3, len);
+	if (!none && offset <= INT_MAX)
+		from = packet_at(run->packet, offset, len);
+	return load_bytes(from, r3, len);
 }
 
 HELPER_FN(skb_load_bytes_relative)

@@ -39,6 +39,8 @@ static int run_once(struct vm_run *vm, u64 *turn, u64 *retval)
 	int err;
 
 	vm->insns_left = VM_DEFAULT_BUDGET;
+	if (vm->begin)
+		vm->begin(vm);
 	vm->redirect.set = false;
 	err = vm_run(vm, retval);
 	used = VM_DEFAULT_BUDGET - vm->insns_left + RUN_INSNS;

@@ -77,6 +77,7 @@ void test_turn_end(struct test_turn *turn);
 /* By kind of context; named by prog_types.def only. */
 int test_run_skb(struct prog *prog, struct test_run *run);
 int test_run_xdp(struct prog *prog, struct test_run *run);
+int test_run_flow(struct prog *prog, struct test_run *run);
 int test_run_raw_tp(struct prog *prog, struct test_run *run);
 int test_run_syscall(struct prog *prog, struct test_run *run);
 

@@ -139,6 +139,7 @@ struct vm_run {
 	void *ctx;             /* R1 at entry */
 	const struct ctx_rules *ctx_rules;
 	struct packet *packet; /* NULL: none */
+	void (*begin)(struct vm_run *run); /* before each of repeated runs; NULL: nothing to do */
 	/* Called after a helper moved the packet, so that the context's data fields follow. */
 	void (*packet_moved)(struct vm_run *run);
 	struct vm_memory extra[VM_EXTRA_MEMORY];
