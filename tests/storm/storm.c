@@ -331,14 +331,16 @@ static bool run_family(unsigned number, unsigned kills)
 /* NULL behind the last. */
 static const struct family *family_nr(unsigned i)
 {
+	static const struct family *const others[] = {
+		&ring_family, &records_family, &samples_family};
+
 	if (i < nr_keyed_families)
 		return &keyed_families[i];
 	i -= nr_keyed_families;
 	if (i < nr_prefix_families)
 		return &prefix_families[i];
 	i -= nr_prefix_families;
-	return i == 0 ? &ring_family : i == 1 ? &records_family : NULL;
-	return i == 0 ? &ring_family : i == 1 ? &samples_family : NULL;
+	return i < ARRAY_SIZE(others) ? others[i] : NULL;
 }
 
 static bool run_families(unsigned kills, const char *only)

@@ -50,7 +50,6 @@ struct family {
 };
 
 extern const struct family keyed_families[], ring_family, prefix_families[], records_family;
-extern const struct family keyed_families[], ring_family, prefix_families[];
 extern const struct family samples_family;
 extern const unsigned nr_keyed_families, nr_prefix_families;
 extern unsigned storm_cpus;
