@@ -70,8 +70,10 @@ static int array_update(struct map *map, const void *key, const void *value, u64
 
 	if (unlikely(err))
 		return err;
-	if (unlikely(flags & BPF_F_LOCK))
+	if (unlikely(flags & BPF_F_LOCK)) {
+		fields_reset(&map->fields, array_value(map, index));
 		return value_write_locked(map, array_value(map, index), value);
+	}
 	fields_write(&map->fields, array_value(map, index), value, map->value_size);
 	return 0;
 }
@@ -92,6 +94,13 @@ static int array_delete(struct map *map, const void *key)
 	(void)map;
 	(void)key;
 	return -EINVAL;
+}
+
+static void array_key_of(struct map *map, const void *value, void *key)
+{
+	const u32 index = (u32)((u64)((const u8 *)value - map->elements) / map->value_stride);
+
+	memcpy(key, &index, sizeof(index));
 }
 
 /* System call context */
@@ -270,7 +279,8 @@ const struct map_ops array_map_ops = {
 	.name = "array",
 	.traits = MAP_DIRECT_VALUE | MAP_INFO_HASH | MAP_SLEEPABLE | MAP_OFFLOAD |
 		  MAP_INNER_ENTRIES | MAP_BATCH_LOOKUP | MAP_BATCH_UPDATE,
-	.helpers = MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_FOR_EACH,
+	.helpers = MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_FOR_EACH |
+		   MAP_H_TIMER,
 	.create_flags = ARRAY_ACCESS_FLAGS | BPF_F_NUMA_NODE | BPF_F_MMAPABLE | BPF_F_INNER_MAP,
 	.fields = MAP_F_LOCK | MAP_F_TIMER | MAP_F_OBJECT | MAP_F_ROOT,
 	.update_flags = BPF_EXIST,
@@ -278,6 +288,7 @@ const struct map_ops array_map_ops = {
 	.update = array_update,
 	.delete = array_delete,
 	.value_at = array_value_at,
+	.key_of = array_key_of,
 	.copy_value = array_copy_value,
 	.copy_value_locked = array_copy_value_locked,
 	.update_user = array_update,

@@ -35,6 +35,13 @@ void fields_write_around(const struct btf_fields *fields, void *shared, const vo
 	write_part(shared, src, from, size);
 }
 
+void fields_reset(const struct btf_fields *fields, void *shared)
+{
+	for (u32 i = 0; i < fields->count; i++)
+		if (BTF_FIELD_BIT(fields->list[i].kind) & MAP_F_TIMER)
+			value_zero((u8 *)shared + fields->list[i].offset, fields->list[i].size);
+}
+
 void fields_hide(const struct btf_fields *fields, void *value)
 {
 	const u32 one = 1;

@@ -868,6 +868,14 @@ void *hash_value_at(struct map *map, const void *address)
 				h->element_stride, h->value_size, address);
 }
 
+void hash_key_of(struct map *map, const void *value, void *key)
+{
+	const struct hash *h = hash_of(map);
+
+	value_read(key, (const u8 *)value - h->value_offset + offsetof(struct element, key),
+		   h->key_size);
+}
+
 void *percpu_hash_value_at(struct map *map, const void *address)
 {
 	const struct hash *h = hash_of(map);
@@ -888,7 +896,8 @@ void *percpu_hash_value_at(struct map *map, const void *address)
 const struct map_ops hash_map_ops = {
 	.name = "hash",
 	.traits = HASH_TRAITS | MAP_OFFLOAD,
-	.helpers = MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_FOR_EACH,
+	.helpers = MAP_H_LOOKUP | MAP_H_UPDATE | MAP_H_DELETE | MAP_H_FOR_EACH |
+		   MAP_H_TIMER,
 	.create_flags = HASH_CREATE_FLAGS,
 	.fields = MAP_F_LOCK | MAP_F_TIMER | MAP_F_OBJECT | MAP_F_ROOT,
 	.update_flags = BPF_EXIST,
@@ -897,6 +906,7 @@ const struct map_ops hash_map_ops = {
 	.update = hash_update,
 	.delete = hash_delete,
 	.value_at = hash_value_at,
+	.key_of = hash_key_of,
 	.copy_value = hash_copy_value,
 	.copy_value_locked = hash_copy_value_locked,
 	.update_user = hash_update,

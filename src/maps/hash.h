@@ -491,6 +491,7 @@ int hash_get_next_key(struct map *map, const void *key, void *next_key);
 int hash_walk(struct map *map, u32 *cursor, void *keys, void *values, u32 *count,
 	      bool with_delete);
 void *hash_value_at(struct map *map, const void *address);
+void hash_key_of(struct map *map, const void *value, void *key);
 void *percpu_hash_value_at(struct map *map, const void *address);
 /* Bytes from the map's header to what lies beside the hash, for a map of ncpus. */
 u64 hash_bytes_of(const struct map_spec *spec, u32 ncpus);

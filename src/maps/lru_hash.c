@@ -217,7 +217,7 @@ static cold bool lru_hash_is_valid(struct map *map)
 const struct map_ops lru_hash_map_ops = {
 	.name = "lru_hash",
 	.traits = LRU_TRAITS,
-	.helpers = LRU_HELPERS,
+	.helpers = LRU_HELPERS | MAP_H_TIMER,
 	.create_flags = LRU_CREATE_FLAGS,
 	.fields = MAP_F_TIMER | MAP_F_OBJECT,
 	.update_flags = BPF_EXIST,
@@ -227,6 +227,7 @@ const struct map_ops lru_hash_map_ops = {
 	.update = lru_hash_update,
 	.delete = hash_delete,
 	.value_at = hash_value_at,
+	.key_of = hash_key_of,
 	.copy_value = hash_copy_value,
 	.update_user = lru_hash_update,
 	.lookup_and_delete = hash_lookup_and_delete,

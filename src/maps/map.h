@@ -70,6 +70,7 @@ struct map {
 	u32 ncpus;
 	u32 value_stride; /* value_size rounded up to 8 */
 	s32 lock_at;      /* offset of the spin lock in values; -1: none */
+	s32 timer_at;     /* of the timer */
 	struct btf_fields fields; /* special fields in values */
 	/*
 	 * Types whose elements all exist, for u32 keys: attach says where they lie, and engines look
@@ -178,6 +179,7 @@ enum map_helpers {
 	MAP_H_TASK_STORAGE = 1 << 15,
 	MAP_H_LOCAL_STORAGE = 1 << 18,
 	MAP_H_CGROUP = 1 << 19,
+	MAP_H_TIMER = 1 << 23,
 };
 
 /*
@@ -234,6 +236,8 @@ struct map_ops {
 	 * inside a value of this map. The checked interpreter's question.
 	 */
 	void *(*value_at)(struct map *map, const void *address);
+	/* The key with which a value lies in the map, or lay before it was deleted. With MAP_H_TIMER. */
+	void (*key_of)(struct map *map, const void *value, void *key);
 
 	/*
 	 * System call context. value: the user layout (value_size, or ncpus * value_stride bytes for

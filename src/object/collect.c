@@ -213,6 +213,27 @@ void object_release(struct object *object)
 	signals_restore(signals);
 }
 
+bool object_has_users(const struct object *object)
+{
+	char name[OBJECT_NAME_BYTES];
+	struct stat st;
+	bool has = false;
+	u64 signals;
+	int lock, dir;
+
+	snprintf(name, sizeof(name), "%s.%u", object->type->name, object->id);
+	signals = signals_block();
+	lock = realm_lock(true);
+	if (lock >= 0) {
+		dir = realm_dir();
+		has = dir >= 0 && !sys_fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) &&
+		      (is_held(dir, name) || is_pinned(dir, &st));
+		realm_unlock(lock);
+	}
+	signals_restore(signals);
+	return has;
+}
+
 struct collection {
 	int dir;
 	u32 removed;

@@ -145,6 +145,8 @@ void object_collect(void);
 
 /* How often an OBJECT_OF_USERS has lost its references. What it says of older ones is void. */
 const u32 *object_releases(const struct object *object);
+/* Has any process a descriptor of it, or is it pinned? Not quick. */
+bool object_has_users(const struct object *object);
 /* Takes them now if no descriptor and no pin is left; collections notice that sooner or later. */
 void object_release(struct object *object);
 

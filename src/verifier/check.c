@@ -465,23 +465,25 @@ static int check_map_permission(struct walk *w, const struct helper *helper, s32
 	return 0;
 }
 
-/* Is there a lock that R1 may point to? Inner maps are known at run time only. */
-static int check_spin_lock(struct walk *w, const struct helper *helper)
+/* Is there a field that R1 may point to? Inner maps are known at run time only. */
+static int check_field(struct walk *w, const struct helper *helper)
 {
 	const struct verify_result *result = w->v->result;
+	const bool lock = helper->args[0] == ARG_SPIN_LOCK;
+	const char *name = lock ? "bpf_spin_lock" : "bpf_timer";
 	const struct map *map = NULL;
 
-	if (helper->args[0] != ARG_SPIN_LOCK || !result->nr_maps)
+	if ((!lock && helper->args[0] != ARG_TIMER) || !result->nr_maps)
 		return 0;
 	for (u32 i = 0; i < result->nr_maps; i++) {
 		map = result->maps[i];
-		if (map_has_lock(map) || map_ops_of_maps(map->ops))
+		if ((lock ? map->lock_at : map->timer_at) >= 0 || map_ops_of_maps(map->ops))
 			return 0;
 	}
 	verbose(w->v,
-		map->header->btf_id ? "map '%.16s' has no valid bpf_spin_lock\n"
-				    : "map '%.16s' has to have BTF in order to use bpf_spin_lock\n",
-		map->header->name);
+		map->header->btf_id ? "map '%.16s' has no valid %s\n"
+				    : "map '%.16s' has to have BTF in order to use %s\n",
+		map->header->name, name);
 	return -EINVAL;
 }
 
@@ -503,7 +505,7 @@ static int check_helper_call(struct walk *w, s32 id)
 	if (!err && helper->flags & HF_FORMAT)
 		err = check_format(w, id);
 	if (!err)
-		err = check_spin_lock(w, helper);
+		err = check_field(w, helper);
 	if (err)
 		return err;
 	w->locked = helper->flags & HF_LOCKS;

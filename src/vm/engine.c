@@ -75,18 +75,18 @@ static cold int drop_records(struct vm_run *run)
 	return -EFAULT;
 }
 
-int vm_run(struct vm_run *run, u64 *retval)
+static inline void begin(struct vm_run *run, const struct engine *engine)
 {
-	struct prog *const prog = run->prog;
-	int err;
-
 	run->fault.set = false;
 	run->nr_records = run->nr_dynptrs = 0;
 	run->pc = 0;
 	run->tail_calls = 0;
 	run->next = NULL;
-	run->engine = engine_of(run->prog);
-	err = run->engine->run(run, retval);
+	run->engine = engine;
+}
+
+static inline int end(struct vm_run *run, struct prog *prog, int err, u64 *retval)
+{
 	if (unlikely(run->spin_lock))
 		err = drop_spin_lock(run);
 	if (unlikely(run->open.all))
@@ -95,6 +95,26 @@ int vm_run(struct vm_run *run, u64 *retval)
 		err = drop_records(run);
 	run->prog = prog;
 	return err;
+}
+
+int vm_run(struct vm_run *run, u64 *retval)
+{
+	struct prog *const prog = run->prog;
+
+	begin(run, engine_of(prog));
+	return end(run, prog, run->engine->run(run, retval), retval);
+}
+
+int vm_run_part(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval)
+{
+	struct prog *const prog = run->prog;
+
+	begin(run, &interp_engine);
+	if (insn >= prog->insn_cnt) {
+		vm_faultf(run, "callback %u is outside the program", insn);
+		return -EFAULT;
+	}
+	return end(run, prog, interp_run_part(run, insn, arguments, retval), retval);
 }
 
 bool vm_run_next(struct vm_run *run, u64 *retval)

@@ -18,6 +18,9 @@ struct engine {
 	int (*callback)(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval);
 };
 
+/* vm_run_part() without what every run begins and ends with. */
+must_check int interp_run_part(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval);
+
 extern const struct engine interp_engine, jit_engine, both_engine;
 
 /*

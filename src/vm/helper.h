@@ -44,6 +44,7 @@ enum helper_arg {
 	ARG_SOCKET,       /* the socket of the packet */
 	ARG_ZERO,         /* flags that have no meaning yet */
 	ARG_CTX_OR_NULL,
+	ARG_TIMER,        /* the timer of a map's value */
 };
 
 enum helper_ret { RET_INT, RET_VOID, RET_MAP_VALUE_OR_NULL, RET_MEM_OR_NULL };

@@ -115,6 +115,16 @@ static bool check_new_dynptr(const struct call *call, u32 reg)
 	       wrong_argument(call, reg, "aligned stack for a dynptr");
 }
 
+static bool check_timer(struct call *call, u32 reg)
+{
+	void *value;
+	const struct map *map = vm_map_with_value(call->run, call->regs[reg], &value);
+
+	return (map && map->timer_at >= 0 &&
+		call->regs[reg] == PTR_U64(value) + (u64)map->timer_at) ||
+	       wrong_argument(call, reg, "a bpf_timer of a map value");
+}
+
 static bool check_argument(struct call *call, u32 reg)
 {
 	const u64 *regs = call->regs;
@@ -122,7 +132,7 @@ static bool check_argument(struct call *call, u32 reg)
 
 	switch (call->helper->args[reg - 1]) {
 	case ARG_CTX:
-		return regs[reg] == PTR_U64(call->run->ctx) ||
+		return (call->run->ctx_rules && regs[reg] == PTR_U64(call->run->ctx)) ||
 		       wrong_argument(call, reg, "the context");
 	case ARG_CTX_OR_NULL:
 		return !regs[reg] || regs[reg] == PTR_U64(call->run->ctx) ||
@@ -167,6 +177,8 @@ static bool check_argument(struct call *call, u32 reg)
 		return check_callback(call, reg);
 	case ARG_SPIN_LOCK:
 		return check_spin_lock(call, reg);
+	case ARG_TIMER:
+		return check_timer(call, reg);
 	case ARG_VALUE_MEM:
 		return check_value_memory(call, reg, next);
 	case ARG_DYNPTR:

@@ -673,18 +673,31 @@ static int exec_unwinding(struct vm_run *run, u32 pc, const u64 arguments[4], u6
 	return err;
 }
 
-static int interp_run_in(struct vm_run *run, void *frames, u64 *retval)
+static int run_from(struct vm_run *run, struct interp *vm, u32 insn, const u64 arguments[4],
+		    u64 *retval)
 {
-	const u64 arguments[4] = {PTR_U64(run->ctx)};
-	struct interp *vm = frames;
 	int err;
 
 	vm->depth = 0;
 	vm_state_init(&vm->state);
 	run->state = &vm->state;
-	err = ends_well(run) ? exec_unwinding(run, 0, arguments, retval) : -EFAULT;
+	err = ends_well(run) ? exec_unwinding(run, insn, arguments, retval) : -EFAULT;
 	run->state = NULL;
 	return err;
+}
+
+static int interp_run_in(struct vm_run *run, void *frames, u64 *retval)
+{
+	const u64 arguments[4] = {PTR_U64(run->ctx)};
+
+	return run_from(run, frames, 0, arguments, retval);
+}
+
+int interp_run_part(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval)
+{
+	struct interp vm;
+
+	return run_from(run, &vm, insn, arguments, retval);
 }
 
 static int interp_run(struct vm_run *run, u64 *retval)

@@ -137,7 +137,7 @@ struct vm_state;
 struct vm_run {
 	struct prog *prog;     /* during the run: that of the instruction at hand */
 	void *ctx;             /* R1 at entry */
-	const struct ctx_rules *ctx_rules;
+	const struct ctx_rules *ctx_rules; /* NULL: there is no context */
 	struct packet *packet; /* NULL: none */
 	void (*begin)(struct vm_run *run); /* before each of repeated runs; NULL: nothing to do */
 	/* Called after a helper moved the packet, so that the context's data fields follow. */
@@ -181,6 +181,11 @@ struct vm_run {
  * program has met stay held: see vm_release().
  */
 must_check int vm_run(struct vm_run *run, u64 *retval);
+/*
+ * Runs a subprogram by itself, in the interpreter, as if it were a program with these R1-R4. Same
+ * results and conditions as vm_run().
+ */
+must_check int vm_run_part(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval);
 /* Calls back into the program (for_each, loop) at an instruction, R1-R4 given. Same results. */
 must_check int vm_callback(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retval);
 
