@@ -335,6 +335,8 @@ static int check_helper_permission(struct walk *w, const struct helper *helper, 
 
 	if (!helper && id)
 		return refuse_call(w, id, -EINVAL, "invalid func unknown#%d", id);
+	if (helper && !helper->fn && id) /* in words by which every libbpf that probes knows it */
+		return refuse_call(w, id, -EINVAL, "unknown func bpf_%s#%d", helper->name, id);
 	if (!helper || !helper->fn || !(helper->groups & request->type->helper_groups))
 		return refuse_call(w, id, -EINVAL,
 				   "program of this type cannot use helper bpf_%s#%d",
