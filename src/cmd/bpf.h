@@ -27,6 +27,10 @@ int bpf_mmap_fd(int fd, u64 offset, u64 len, int prot, int flags);
  */
 bool bpf_perf_event_open(u64 attr, int pid, int cpu, int group, u64 flags, long *result);
 bool bpf_ioctl(int fd, u32 request, u64 argument, long *result);
+/*
+ * Types of maps that choose the address are mapped at once: true, and *result is that of mmap.
+ */
+bool bpf_mmap(int fd, void *address, u64 offset, u64 len, int prot, int flags, long *result);
 /* "anon_inode:bpf-map" and so on for a descriptor of ours; NULL otherwise. */
 const char *bpf_fd_name(int fd);
 /* A descriptor of ours for which poll(2) says something else than for a file? */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
+#include "base/syscall.h"
 #include "cmd/bpf.h"
 #include "maps/map.h"
 #include "maps/perf_event.h"
@@ -22,7 +23,7 @@ static struct object *object_behind(int fd, enum object_access *access)
 	return object;
 }
 
-static int map_mmap_check(struct map *map, enum object_access access, u64 offset, u64 len, int prot,
+static int map_mmap_rules(const struct map *map, enum object_access access, u64 len, int prot,
 			  int flags)
 {
 	bool shared = (flags & MAP_TYPE) == MAP_SHARED || (flags & MAP_TYPE) == MAP_SHARED_VALIDATE;
@@ -34,11 +35,17 @@ static int map_mmap_check(struct map *map, enum object_access access, u64 offset
 		return -EACCES;
 	if (prot & PROT_EXEC)
 		return -EPERM;
-	if (!map->ops->mmap_check || map->fields.count)
+	if ((!map->ops->mmap_check && !map->ops->mmap) || map->fields.count)
 		return -ENOTSUPP;
-	if (!shared || access != OBJECT_READ_WRITE)
-		return -EINVAL;
-	return map->ops->mmap_check(map, offset, len, prot);
+	return shared && access == OBJECT_READ_WRITE ? 0 : -EINVAL;
+}
+
+static int map_mmap_check(struct map *map, enum object_access access, u64 offset, u64 len, int prot,
+			  int flags)
+{
+	int err = map_mmap_rules(map, access, len, prot, flags);
+
+	return err ? err : map->ops->mmap_check(map, offset, len, prot);
 }
 
 static int perf_mmap_check(struct perf_event *event, u64 offset, u64 len, int prot, int flags)
@@ -79,6 +86,33 @@ int bpf_mmap_fd(int fd, u64 offset, u64 len, int prot, int flags)
 		result = mmap_fd(object, fd, prot);
 	object_put(object);
 	return result;
+}
+
+static long map_mmap(struct map *map, enum object_access access, struct map_mapping *mapping)
+{
+	int err = map_mmap_rules(map, access, mapping->len, mapping->prot, mapping->flags);
+
+	if (!err) {
+		mapping->fd = mmap_fd(&map->object, mapping->fd, mapping->prot);
+		err = map->ops->mmap(map, mapping);
+	}
+	return err ? err : (long)mapping->address;
+}
+
+bool bpf_mmap(int fd, void *address, u64 offset, u64 len, int prot, int flags, long *result)
+{
+	struct map_mapping mapping = {PTR_U64(address), offset, len, prot, flags, fd};
+	enum object_access access;
+	struct object *object = object_behind(fd, &access);
+	bool maps = object && object->type->kind == OBJECT_MAP && map_of(object)->ops->mmap;
+
+	if (maps)
+		*result = map_mmap(map_of(object), access, &mapping);
+	if (mapping.fd != fd)
+		sys_close(mapping.fd);
+	if (object)
+		object_put(object);
+	return maps;
 }
 
 const char *bpf_fd_name(int fd)

@@ -67,9 +67,14 @@ long preload_syscall(long nr, long a, long b, long c, long d, long e, long f)
 EXPORT void *mmap(void *addr, size_t len, int prot, int flags, int fd, off_t offset)
 {
 	int saved = errno, from = fd;
+	long placed;
 	void *mapping;
 
 	if (fd >= 0 && !(flags & MAP_ANONYMOUS)) {
+		if (bpf_mmap(fd, addr, (u64)offset, len, prot, flags, &placed)) {
+			errno = saved;
+			return (void *)libc_result(placed);
+		}
 		from = bpf_mmap_fd(fd, (u64)offset, len, prot, flags);
 		errno = from < 0 ? -from : saved;
 		if (from < 0)

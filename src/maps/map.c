@@ -22,6 +22,7 @@
 
 /* Types that are newer than the headers. */
 #define BPF_MAP_TYPE_CGRP_STORAGE UAPI_MAP_TYPE_CGRP_STORAGE
+#define BPF_MAP_TYPE_ARENA UAPI_MAP_TYPE_ARENA
 
 #define MAP_OPS(type, ops) extern const struct map_ops ops;
 #include "maps/map_types.def"

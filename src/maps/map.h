@@ -115,6 +115,22 @@ static inline bool map_spec_has_node(const struct map_spec *spec)
 	return spec->flags & BPF_F_NUMA_NODE && spec->numa_node != NUMA_NO_NODE;
 }
 
+/* What an application asks mmap(2) for; address is also where it came to lie. */
+struct map_mapping {
+	u64 address, offset, len;
+	int prot, flags, fd;
+};
+
+/*
+ * MAP_ARENA: where programs of this process and where user space find the arena. The lower halves
+ * of both addresses are equal; user_high and high are the upper ones.
+ */
+struct map_window {
+	struct map *map; /* NULL: there is no arena */
+	u64 user, user_size, user_high;
+	u64 start, size, high;
+};
+
 /* How large the file must be. */
 struct map_layout {
 	u64 data_size;    /* mmapable part */
@@ -143,6 +159,7 @@ enum map_traits {
 	MAP_BTF_REQUIRED = 1 << 21, /* MAP_CREATE without BTF: EINVAL */
 	MAP_OF_RUNS = 1 << 22,      /* values belong to a run; a program has one such map with and
 				       one without MAP_PERCPU */
+	MAP_ARENA = 1 << 29,        /* see mmap and window */
 	MAP_INNER_REFUSED = 1 << 19, /* may not be an inner map */
 	MAP_INTERFACES = 1 << 24,   /* values begin with the number of a network interface */
 };
@@ -267,6 +284,10 @@ struct map_ops {
 		    bool with_delete);
 	/* May [offset, offset+len) of the fd be mapped so? 0 or the errno of mmap. */
 	int (*mmap_check)(struct map *map, u64 offset, u64 len, int prot);
+	/* In place of mmap_check, for types that choose the address: maps. */
+	int (*mmap)(struct map *map, struct map_mapping *mapping);
+	/* For programs of this process; -EINVAL when the address in user space is not known yet. */
+	int (*window)(struct map *map, struct map_window *window);
 	/* As those of struct object_type. Unset: EPOLLERR, for ever. */
 	u32 (*poll)(struct map *map);
 	struct wake *(*wake)(struct map *map);

@@ -149,12 +149,14 @@ static int check_mov(struct walk *w, const struct bpf_insn *insn, bool known)
 	int err = 0;
 
 	if (insn->code == (BPF_ALU64 | BPF_MOV | BPF_X) && insn->off == UAPI_ADDR_SPACE_CAST) {
-		bool spaces = insn->imm == 1 || insn->imm == 1 << 16;
+		bool spaces = insn->imm == CAST_TO_PROGRAM || insn->imm == CAST_TO_USER;
 
-		verbose(w->v, "addr_space_cast insn can only %s\n",
-			spaces ? "be used in a program that has an associated arena"
-			       : "convert between address space 1 and 0");
-		return -EINVAL;
+		if (!spaces || !w->v->arena.map) {
+			verbose(w->v, "addr_space_cast insn can only %s\n",
+				spaces ? "be used in a program that has an associated arena"
+				       : "convert between address space 1 and 0");
+			return -EINVAL;
+		}
 	}
 	if (!known)
 		return reserved_fields(w, "BPF_MOV");

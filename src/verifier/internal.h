@@ -18,6 +18,7 @@ struct verifier {
 	u32 insn_cnt;
 	/* Deepest byte of the frame that is seen to be used, by subprogram. */
 	u16 stack_depth[PROG_MAX_SUBPROGS];
+	struct map_window arena; /* that the program's instructions name */
 	struct kernel_function *functions; /* of the kernel, that the program names */
 	u32 nr_functions;
 };

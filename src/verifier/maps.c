@@ -141,6 +141,31 @@ static int map_fd_of(struct verifier *v, const struct bpf_insn *insn, int *fd)
 	return read_fd_array(v, insn->imm, fd);
 }
 
+/* Casts need to know where user space has it. */
+static int check_arena(struct verifier *v, struct map *map)
+{
+	int err;
+
+	if (!(map->ops->traits & MAP_ARENA) || v->arena.map == map)
+		return 0;
+	if (v->arena.map) {
+		verbose(v, "Only one arena per program\n");
+		return -EBUSY;
+	}
+	err = map->ops->window(map, &v->arena);
+	if (err == -EINVAL)
+		verbose(v, "arena's user address must be set via map_extra or mmap()\n");
+	return err;
+}
+
+static int check_arena_value(struct verifier *v, u32 offset)
+{
+	if (offset <= v->arena.user_size)
+		return 0;
+	verbose(v, "invalid access to map value pointer, value_size=0 off=%u\n", offset);
+	return -ERANGE;
+}
+
 static int check_direct_value(struct verifier *v, const struct map *map, u32 offset)
 {
 	int err;
@@ -149,6 +174,8 @@ static int check_direct_value(struct verifier *v, const struct map *map, u32 off
 		verbose(v, "direct value offset of %u is not allowed\n", offset);
 		return -EINVAL;
 	}
+	if (map->ops->traits & MAP_ARENA)
+		return check_arena_value(v, offset);
 	if (!(map->ops->traits & MAP_DIRECT_VALUE)) {
 		verbose(v, "no direct value access support for this map type\n");
 		return -EINVAL;
@@ -178,6 +205,8 @@ static int resolve_map(struct verifier *v, struct bpf_insn *insn)
 	}
 	map = map_of(object);
 	err = add_map(v, map);
+	if (!err)
+		err = check_arena(v, map);
 	if (!err && value)
 		err = check_direct_value(v, map, (u32)insn[1].imm);
 	if (err)

@@ -56,6 +56,24 @@ static bool find_value(struct vm_run *run, u64 address)
 	return true;
 }
 
+/*
+ * Pages of an arena are made when they are touched: here, where no room is a fault of the run and not
+ * a signal. The pages touched last are remembered as a value is.
+ */
+static bool in_arena(struct vm_run *run, u64 address, u64 size)
+{
+	const struct map_window *arena = &run->prog->arena;
+	u64 at = address - arena->start, from = at / PAGE_BYTES * PAGE_BYTES;
+
+	if (!arena->map || !in_range(address, size, arena->start, arena->size) ||
+	    region_populate(&arena->map->object.region, at, size))
+		return false;
+	run->state->value.start = arena->start + from;
+	run->state->value.size = (u32)(ROUND_UP(at + size, PAGE_BYTES) - from);
+	run->state->value.readable = run->state->value.writable = true;
+	return true;
+}
+
 bool vm_memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write)
 {
 	for (u32 i = 0; i < MIN(run->nr_extra, (u32)VM_EXTRA_MEMORY); i++) {
@@ -68,6 +86,8 @@ bool vm_memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write)
 		if (in_range(address, size, run->records[i].start, run->records[i].size))
 			return true;
 	if (in_context(run, address, size, write))
+		return true;
+	if (in_arena(run, address, size))
 		return true;
 	return find_value(run, address) && in_last_value(run->state, address, size, write);
 }

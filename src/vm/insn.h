@@ -19,6 +19,9 @@
 #define UAPI_ADDR_SPACE_CAST 1 /* 6.9: off of a register move */
 
 #define CODE_LD_IMM64 (BPF_LD | BPF_IMM | BPF_DW)
+/* imm of a cast: the address space of the source << 0, of the result << 16. */
+#define CAST_TO_PROGRAM 1
+#define CAST_TO_USER (1 << 16)
 /* Iterations after which may_goto leaves a loop. */
 #define MAY_GOTO_LIMIT (8u << 20)
 

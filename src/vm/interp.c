@@ -119,6 +119,17 @@ static inline bool mov_x64(s16 off, u64 b, u64 *out)
 	return false;
 }
 
+static bool cast(const struct prog *prog, const struct bpf_insn *insn, u64 b, u64 *out)
+{
+	if (insn_find(insn) != INSN_ADDR_SPACE_CAST || !prog->arena.map)
+		return false;
+	if (insn->imm == CAST_TO_USER)
+		*out = (u32)b ? prog->arena.user_high | (u32)b : 0;
+	else
+		*out = b ? prog->arena.high | (u32)b : 0;
+	return true;
+}
+
 static inline bool unary(u8 code, s32 variant, u64 a, u64 *out)
 {
 	switch (SWITCH_KEY(code, variant)) {
@@ -540,7 +551,7 @@ mov64_K:
 	DST = (u64)(s64)insn->imm;
 	NEXT();
 mov64_X:
-	if (!mov_x64(insn->off, SRC_REG, &DST))
+	if (unlikely(!mov_x64(insn->off, SRC_REG, &DST)) && !cast(run->prog, insn, SRC_REG, &DST))
 		goto unknown;
 	NEXT();
 unary:

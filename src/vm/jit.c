@@ -294,6 +294,19 @@ static bool packet_load(struct translation *t, const struct bpf_insn *insn)
 	return true;
 }
 
+static bool cast(struct translation *t, const struct bpf_insn *insn)
+{
+	const struct map_window *arena = &t->jit.prog->arena;
+
+	if (!arena->map)
+		return false;
+	if (insn->imm == CAST_TO_USER)
+		t->out->cast(&t->jit, insn, false, arena->user_high);
+	else
+		t->out->cast(&t->jit, insn, true, arena->high);
+	return true;
+}
+
 static bool load_imm64(struct translation *t, const struct bpf_insn *insn)
 {
 	if (t->jit.pc + 1 == t->jit.prog->insn_cnt)
@@ -327,6 +340,9 @@ static bool translate(struct translation *t, const struct bpf_insn *insn)
 	case INSN_##name:                                                                          \
 		out->move(jit, insn);                                                              \
 		return true;
+#define CAST(name, text)                                                                           \
+	case INSN_##name:                                                                          \
+		return cast(t, insn);
 #define UNARY(name, code, imm, fields, text, expr)                                                 \
 	case INSN_##name:                                                                          \
 		out->unary(jit, insn);                                                             \

@@ -53,6 +53,8 @@ struct jit_backend {
 	void (*alu)(struct jit *jit, const struct bpf_insn *insn);
 	void (*divide)(struct jit *jit, const struct bpf_insn *insn);
 	void (*move)(struct jit *jit, const struct bpf_insn *insn);
+	/* dst = upper | lower half of src; 0 if src, or with !wide its lower half, is 0. */
+	void (*cast)(struct jit *jit, const struct bpf_insn *insn, bool wide, u64 upper);
 	void (*unary)(struct jit *jit, const struct bpf_insn *insn);
 	void (*load)(struct jit *jit, const struct bpf_insn *insn);
 	void (*store)(struct jit *jit, const struct bpf_insn *insn);

@@ -356,6 +356,19 @@ static void x86_move(struct jit *jit, const struct bpf_insn *insn)
 		op0f_reg(jit, wide, insn->off == 8 ? 0xbe : 0xbf, dst, src_of(insn));
 }
 
+static void x86_cast(struct jit *jit, const struct bpf_insn *insn, bool wide, u64 upper)
+{
+	u8 dst = dst_of(insn), src = src_of(insn);
+	u32 zero;
+
+	op_reg(jit, wide, 0x85, src, src);
+	mov_reg(jit, false, dst, src);
+	zero = jump_over(jit, CC_E);
+	mov_imm(jit, SCRATCH, upper);
+	op_reg(jit, true, 0x09, SCRATCH, dst);
+	join(jit, zero);
+}
+
 static void swap_bytes(struct jit *jit, u8 dst, s32 bits)
 {
 	if (bits == 16) {
@@ -893,6 +906,7 @@ const struct jit_backend jit_x86_64 = {
 	.alu = x86_alu,
 	.divide = x86_divide,
 	.move = x86_move,
+	.cast = x86_cast,
 	.unary = x86_unary,
 	.load = x86_load,
 	.store = x86_store,

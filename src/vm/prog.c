@@ -271,6 +271,11 @@ static int attach_maps(struct prog *prog)
 		if (err)
 			return err;
 		prog->maps[prog->nr_maps++] = map_of(object);
+		if (map_of(object)->ops->traits & MAP_ARENA && !prog->arena.map)
+			err = map_of(object)->ops->window(map_of(object), &prog->arena);
+		/* One that is only bound to the program may lie nowhere yet. */
+		if (err && err != -EINVAL)
+			return err;
 	}
 	return 0;
 }
@@ -283,11 +288,13 @@ static struct map *map_by_id(const struct prog *prog, u32 id)
 	return NULL;
 }
 
-static u64 value_address(struct map *map, u32 offset)
+static u64 value_address(const struct prog *prog, struct map *map, u32 offset)
 {
 	const u32 first = 0;
 	u8 *value;
 
+	if (map == prog->arena.map)
+		return prog->arena.user + offset;
 	if (!(map->ops->traits & MAP_DIRECT_VALUE) || map->max_entries != 1 ||
 	    offset >= map->value_size)
 		return 0;
@@ -316,7 +323,7 @@ static int resolve_imm64(struct prog *prog, u32 i, u32 insn_cnt)
 		if (!map)
 			return -EINVAL;
 		value = insn->src_reg == BPF_PSEUDO_MAP_FD ? PTR_U64(map)
-							   : value_address(map, (u32)insn[1].imm);
+							   : value_address(prog, map, (u32)insn[1].imm);
 		if (!value)
 			return -EINVAL;
 		insn->src_reg = 0;
@@ -382,6 +389,7 @@ static void prog_detach(struct object *object)
 	prog->opaque = false;
 	prog->code = NULL;
 	prog->subprogs = NULL;
+	prog->arena.map = NULL;
 	while (prog->nr_maps)
 		object_put(&prog->maps[--prog->nr_maps]->object);
 }

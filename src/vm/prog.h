@@ -66,6 +66,7 @@ struct prog {
 	bool opaque;  /* calls a helper with HF_OPAQUE: never machine code */
 	struct map *maps[PROG_MAX_MAPS]; /* those known at load first */
 	u32 nr_maps;
+	struct map_window arena;
 	u32 *subprogs; /* [nr_subprogs] first instruction of each, ascending; subprogs[0] = 0 */
 	u32 nr_subprogs;
 	struct jit_code *jit; /* made when it is first needed; see jit.h */
