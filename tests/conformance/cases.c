@@ -76,7 +76,9 @@ void small_key(const struct type *type, uint32_t number, uint8_t key[SMALL_KEY_M
 		{32, 0, 0, 0, 10, 1, 2, 3}, {24, 0, 0, 0, 10, 1, 2}, {31, 0, 0, 0, 10, 1, 2, 2},
 		{32, 0, 0, 0, 192, 0, 2, 1}, {33, 0, 0, 0, 10, 1, 2, 3}};
 
-	if (type->traits & PREFIXES)
+	if (type->traits & OWNED)
+		memcpy(key, &(int){owner(type, number)}, 4);
+	else if (type->traits & PREFIXES)
 		memcpy(key, prefixes[number < LENGTH(prefixes) ? number : LENGTH(prefixes) - 1],
 		       SMALL_KEY_MAX);
 	else
@@ -88,8 +90,15 @@ union test_attr small_map(const struct type *type)
 	return (union test_attr){.a = {.map_type = type->id,
 				       .key_size = small_key_size(type),
 				       .value_size = SMALL_VALUE(type),
-				       .max_entries = type->traits & RECORDS ? 4096 : SMALL_ENTRIES,
-				       .map_flags = type->traits & PREFIXES ? BPF_F_NO_PREALLOC : 0,
+				       .max_entries = type->traits & RECORDS ? 4096
+						      : type->traits & OWNED ? 0
+									     : SMALL_ENTRIES,
+				       .map_flags = type->traits & (PREFIXES | OWNED)
+							    ? BPF_F_NO_PREALLOC
+							    : 0,
+				       .btf_fd = type->traits & OWNED ? (uint32_t)btf_of_value(8) : 0,
+				       .btf_key_type_id = type->traits & OWNED ? BTF_KEY_ID : 0,
+				       .btf_value_type_id = type->traits & OWNED ? BTF_VALUE_ID : 0,
 				       .map_extra = type->traits & FILTER ? 15 : 0,
 				       .inner_map_fd = (uint32_t)inner_map()}};
 }
@@ -179,7 +188,8 @@ void fill_small(const struct type *type, int fd, uint32_t count)
 	for (uint32_t i = 0; i < count; i++) {
 		small_key(type, i, key);
 		make_value(type, i + 1, value);
-		map_update(fd, type->traits & KEYLESS ? NULL : key, value, BPF_ANY);
+		element(BPF_MAP_UPDATE_ELEM, fd, type->traits & KEYLESS ? NULL : key, value,
+			BPF_ANY);
 	}
 }
 
@@ -273,7 +283,7 @@ static void element_case(struct subject *s, const struct command_row *c, const s
 	make_value(s->type, s->type->traits & FILTER ? 1 : 9, value);
 	if (!c->writes && !(s->type->traits & FILTER))
 		memset(value, 0xaa, sizeof(value));
-	err = map_elem(c->command, s->fd, key, at, flags);
+	err = element(c->command, s->fd, key, at, flags);
 	s->is_fresh = c->command == BPF_MAP_LOOKUP_ELEM || is_walk ||
 		      (err && err != -EFAULT && !(s->type->traits & LRU));
 	if (err || !has_value || c->writes)
@@ -450,6 +460,7 @@ static void info_cases(const struct type *type)
 		char name[32];
 
 		u.info.id = lengths[i] >= 8 && u.info.id;
+		u.info.btf_id = lengths[i] >= 68 && u.info.btf_id;
 		snprintf(name, sizeof(name), "length=%u", lengths[i]);
 		answer(type, "OBJ_GET_INFO_BY_FD", name, "%s %u %s", result_name(err),
 		       t.a.info.info_len, bytes_text(&u, 4096));

@@ -33,6 +33,7 @@ enum trait {
 	RECORDS = 512, /* a ring of bytes: no values */
 	TRACES = 1024, /* values are stacks, which programs enter */
 	EVENTS = 2048, /* values are perf events */
+	OWNED = 4096,  /* keys are descriptors, values have a type */
 };
 
 struct type {
@@ -58,7 +59,14 @@ const char *bytes_text(const void *data, size_t size);
 /* Memory that cannot be touched, and the end of memory that can. */
 extern uint8_t *no_memory;
 
-/* value.c: BTF for values with a lock at their start, and for callbacks. */
+/*
+ * value.c: what an OWNED type has as its key of this number, the same descriptor on both sides:
+ * sockets, which are inodes too and no tasks; of tasks the first two are ones.
+ */
+int owner(const struct type *type, uint32_t number);
+/* map_elem() until the kernel is not busy (EAGAIN) with what an owner had before. */
+int element(int command, int fd, const void *key, const void *value, uint64_t flags);
+/* BTF for values with a lock at their start, and for callbacks. */
 int btf_of_value(unsigned value_size);
 int btf_of_functions(void);
 #define BTF_KEY_ID 1

@@ -123,6 +123,10 @@ static void make_key(const struct sequence *s, unsigned number, uint8_t *key)
 		make_prefix(s, number, key);
 		return;
 	}
+	if (is(s, OWNED)) {
+		memcpy(key, &(int){owner(s->t.type, number)}, 4);
+		return;
+	}
 	for (unsigned i = 0; i < s->t.key_size; i++)
 		key[i] = i < 4 ? (uint8_t)(number >> 8 * i) : (uint8_t)(mix64(number) >> i % 8 * 8);
 }
@@ -205,12 +209,25 @@ static void sort(uint8_t *elements, unsigned count, unsigned size)
 	qsort(elements, count, size, compare);
 }
 
+static unsigned owned_keys(const struct sequence *s, int fd, uint8_t *into)
+{
+	unsigned count = 0;
+
+	for (unsigned number = 0; number < s->pool; number++) {
+		make_key(s, number, into + 4 * count);
+		count += map_lookup(fd, into + 4 * count, value_buffer) == 0;
+	}
+	return count;
+}
+
 /* The keys in the map's order. */
 static unsigned walk_keys(const struct sequence *s, int fd, uint8_t *into)
 {
 	const unsigned size = s->t.key_size;
 	unsigned count = 0;
 
+	if (is(s, OWNED)) /* there is no walk */
+		return owned_keys(s, fd, into);
 	if (map_next_key(fd, NULL, into))
 		return 0;
 	while (++count < BATCH_ROOM - 1 &&
@@ -287,7 +304,7 @@ static int element_command(struct sequence *s, int command, const struct op *op,
 	if (flags)
 		say(s, " flags=%llx", (unsigned long long)flags);
 	say(s, "%s: ", where_names[op->where]);
-	return map_elem(command, s->fds[op->where], key, value, flags);
+	return element(command, s->fds[op->where], key, value, flags);
 }
 
 /* LOOKUP and LOOKUP_AND_DELETE. Nothing behind the value is written. */
@@ -661,7 +678,7 @@ static const struct op_kind {
 	{"OBJ_GET_INFO_BY_FD", 2, 0, do_info},
 	{"content", 4, KEYLESS, do_content},
 	{"mmap", 2, 0, do_mmap},
-	{"PROG_TEST_RUN", 40, 0, do_program},
+	{"PROG_TEST_RUN", 40, OWNED, do_program},
 };
 #define UPDATE 1u /* its row */
 static unsigned long answered[LENGTH(kinds)];
@@ -738,6 +755,7 @@ static void pick_lock(struct sequence *s)
 	t->has_lock = (t->type->id == BPF_MAP_TYPE_HASH || t->type->id == BPF_MAP_TYPE_ARRAY) &&
 		      !(t->flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG | BPF_F_MMAPABLE)) &&
 		      once_in(s, 4);
+	t->has_lock = t->has_lock || is(s, OWNED);
 	if (t->has_lock)
 		t->value_size = 8 + 4 * below(s, 15);
 }
@@ -747,6 +765,10 @@ static void pick_flags_of_map(struct sequence *s)
 	struct target *t = &s->t;
 	const unsigned id = t->type->id;
 
+	if (is(s, OWNED)) {
+		t->flags = BPF_F_NO_PREALLOC;
+		return;
+	}
 	if (is(s, PREFIXES) || (is(s, HASHED) && !is(s, LRU) && once_in(s, 3)))
 		t->flags |= BPF_F_NO_PREALLOC;
 	if (is(s, LRU) && once_in(s, 3))
@@ -801,7 +823,7 @@ static int create(const struct sequence *s)
 	union test_attr t = {.a = {.map_type = s->t.type->id,
 				   .key_size = s->t.key_size,
 				   .value_size = s->t.value_size,
-				   .max_entries = s->entries,
+				   .max_entries = is(s, OWNED) ? 0 : s->entries,
 				   .map_flags = s->t.flags,
 				   .map_name = "random"}};
 

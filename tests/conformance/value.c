@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * value.c: the BTF that the conformance program needs: values that begin with a bpf_spin_lock, and
- * functions for callbacks. Loaded once each and kept.
+ * functions for callbacks; and descriptors that are keys. Made once each and kept.
  */
 #include <linux/btf.h>
+#include <sys/socket.h>
 
 #include "conformance.h"
 
@@ -69,4 +70,35 @@ int btf_of_functions(void)
 	if (!fd)
 		fd = load(words, sizeof(words), strings, sizeof(strings));
 	return fd;
+}
+
+#define OWNERS_AT 500 /* where the descriptors begin */
+#define OWNERS_MAX 400u
+
+int owner(const struct type *type, uint32_t number)
+{
+	static bool made[OWNERS_MAX];
+	int fd;
+
+	if (number >= OWNERS_MAX)
+		return (int)number;
+	if (!made[number]) {
+		if (type->id == BPF_MAP_TYPE_TASK_STORAGE && number < 2)
+			fd = (int)syscall(SYS_pidfd_open, number ? getppid() : getpid(), 0);
+		else
+			fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+		made[number] = dup2(fd, OWNERS_AT + (int)number) >= 0;
+		close(fd);
+	}
+	return OWNERS_AT + (int)number;
+}
+
+int element(int command, int fd, const void *key, const void *value, uint64_t flags)
+{
+	int err;
+
+	do {
+		err = map_elem(command, fd, key, value, flags);
+	} while (err == -EAGAIN);
+	return err;
 }
