@@ -18,7 +18,7 @@ extern __thread const void *user_stack_entry
  * stacks begin with its return address.
  */
 #define USER_STACK_ENTRY                                                                           \
-	__attribute__((cleanup(user_stack_leave))) const void *outer_entry_ =                      \
+	__attribute__((cleanup(user_stack_leave), unused)) const void *outer_entry_ =              \
 		user_stack_enter(__builtin_frame_address(0))
 
 static inline const void *user_stack_enter(const void *record)
