@@ -208,7 +208,8 @@ int socket_check_reuseport(int fd, const struct socket_id *socket)
 {
 	const bool tcp = socket->protocol == IPPROTO_TCP;
 
-	if (!is_inet(socket) || (!tcp && socket->protocol != IPPROTO_UDP))
+	if (!is_inet(socket) || (!tcp && socket->protocol != IPPROTO_UDP) ||
+	    (socket->type != SOCK_STREAM && socket->type != SOCK_DGRAM))
 		return -ENOTSUPP;
 	if (!int_option(fd, SO_REUSEPORT))
 		return -EINVAL;

@@ -41,6 +41,12 @@ HELPER_FN(get_current_task_btf)
 	return VM_CURRENT_TASK;
 }
 
+/* The same as a number: what is read there, bpf_probe_read_kernel() says, cannot be read. */
+HELPER_FN(get_current_task)
+{
+	return VM_CURRENT_TASK;
+}
+
 HELPER_FN(task_storage_get)
 {
 	struct foreign task;

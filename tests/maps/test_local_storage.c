@@ -430,6 +430,19 @@ static long run_making(int prog, unsigned repeat, bool packet)
 #define NO_INIT MOV_K(R3, 0)
 #define CURRENT_TASK CALL(BPF_FUNC_get_current_task_btf), MOV_X(R2, R0)
 
+/* Is the number the pointer, and not 0? */
+static void the_task_as_a_number(void **state)
+{
+	int prog = LOAD(TC, CALL(BPF_FUNC_get_current_task), MOV_X(R6, R0),
+			CALL(BPF_FUNC_get_current_task_btf), MOV_X(R1, R0), MOV_K(R0, 0),
+			J_K(JEQ, R6, 0, 2), J_X(JNE, R1, R6, 1), MOV_K(R0, 1), EXIT);
+
+	(void)state;
+	assert_true(prog >= 0);
+	assert_int_equal(run(prog, 1, true), 1);
+	close(prog);
+}
+
 static void the_current_task(void **state)
 {
 	static const struct {
@@ -604,6 +617,7 @@ int main(void)
 		cmocka_unit_test(owners_that_die),
 		cmocka_unit_test(many_tasks),
 		cmocka_unit_test(removed_cgroups),
+		cmocka_unit_test(the_task_as_a_number),
 		cmocka_unit_test(the_current_task),
 		cmocka_unit_test(each_task_has_its_value),
 		cmocka_unit_test(wrong_programs),

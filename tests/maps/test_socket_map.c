@@ -293,6 +293,7 @@ static void test_reuseport(void **state)
 	assert_int_equal(set(short_map, 0, -1, BPF_ANY), -EBADF);
 	assert_int_equal(set(map, 0, map, BPF_ANY), -ENOTSOCK);
 	assert_int_equal(set(map, 0, open_socket(AF_UNIX, SOCK_DGRAM), BPF_ANY), -ENOTSUPP);
+	assert_int_equal(set(map, 0, socket(AF_INET, SOCK_RAW, IPPROTO_UDP), BPF_ANY), -ENOTSUPP);
 	assert_int_equal(set(map, 0, open_socket(AF_INET, SOCK_DGRAM), BPF_ANY), -EINVAL);
 	assert_int_equal(set(map, 0, bound(SOCK_DGRAM, false), BPF_ANY), -EINVAL);
 	assert_int_equal(set(map, 0, bound(SOCK_STREAM, true), BPF_ANY), -EINVAL);
