@@ -453,12 +453,14 @@ static void map_fill(struct map *map)
 	map->ncpus = header->ncpus;
 	map->value_stride = ROUND_UP(header->value_size, 8);
 	map->fields = header->fields;
-	map->lock_at = map->timer_at = -1;
+	map->lock_at = map->timer_at = map->wq_at = -1;
 	for (u32 i = 0; i < MIN(map->fields.count, (u32)BTF_FIELDS_MAX); i++)
 		if (map->fields.list[i].kind == FIELD_SPIN_LOCK)
 			map->lock_at = (s32)map->fields.list[i].offset;
 		else if (map->fields.list[i].kind == FIELD_TIMER)
 			map->timer_at = (s32)map->fields.list[i].offset;
+		else if (map->fields.list[i].kind == FIELD_WQ)
+			map->wq_at = (s32)map->fields.list[i].offset;
 }
 
 static void template_init(struct map_template *template, const struct map *inner)

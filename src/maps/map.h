@@ -71,6 +71,7 @@ struct map {
 	u32 value_stride; /* value_size rounded up to 8 */
 	s32 lock_at;      /* offset of the spin lock in values; -1: none */
 	s32 timer_at;     /* of the timer */
+	s32 wq_at;        /* of the work queue */
 	struct btf_fields fields; /* special fields in values */
 	/*
 	 * Types whose elements all exist, for u32 keys: attach says where they lie, and engines look

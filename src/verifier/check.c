@@ -279,7 +279,8 @@ static int check_exit(struct walk *w, const struct bpf_insn *insn)
 		return -EINVAL;
 	}
 	/* A subprogram need not return anything. */
-	return subprog_at(w->v, w->pc) ? 0 : check_read(w, 0);
+	return subprog_at(w->v, w->pc) ? check_async_exit(w->v, w->pc, &w->regs[0])
+				       : check_read(w, 0);
 }
 
 static int check_ld_imm64(struct walk *w, const struct bpf_insn *insn)
@@ -346,7 +347,7 @@ static int check_helper_permission(struct walk *w, const struct helper *helper, 
 	if ((helper->flags & HF_GPL) && !request->gpl_compatible)
 		return refuse_call(w, id, -EINVAL, "cannot call GPL-restricted function from "
 						   "non-GPL compatible program");
-	if ((helper->flags & HF_MAY_SLEEP) && !(request->flags & BPF_F_SLEEPABLE))
+	if ((helper->flags & HF_MAY_SLEEP) && !may_sleep(w->v, w->pc))
 		return refuse_call(w, id, -EINVAL,
 				   "helper call might sleep in a non-sleepable prog");
 	return 0;
@@ -469,19 +470,27 @@ static int check_map_permission(struct walk *w, const struct helper *helper, s32
 	return 0;
 }
 
+static s32 field_at(const struct map *map, u8 arg)
+{
+	return arg == ARG_SPIN_LOCK ? map->lock_at : arg == ARG_TIMER ? map->timer_at : map->wq_at;
+}
+
 /* Is there a field that R1 may point to? Inner maps are known at run time only. */
 static int check_field(struct walk *w, const struct helper *helper)
 {
+	static const char *const names[] = {[ARG_SPIN_LOCK] = "bpf_spin_lock",
+					    [ARG_TIMER] = "bpf_timer",
+					    [ARG_WQ] = "bpf_wq"};
 	const struct verify_result *result = w->v->result;
-	const bool lock = helper->args[0] == ARG_SPIN_LOCK;
-	const char *name = lock ? "bpf_spin_lock" : "bpf_timer";
+	const u8 arg = helper->args[0];
+	const char *name = arg < ARRAY_SIZE(names) ? names[arg] : NULL;
 	const struct map *map = NULL;
 
-	if ((!lock && helper->args[0] != ARG_TIMER) || !result->nr_maps)
+	if (!name || !result->nr_maps)
 		return 0;
 	for (u32 i = 0; i < result->nr_maps; i++) {
 		map = result->maps[i];
-		if ((lock ? map->lock_at : map->timer_at) >= 0 || map_ops_of_maps(map->ops))
+		if (field_at(map, arg) >= 0 || map_ops_of_maps(map->ops))
 			return 0;
 	}
 	verbose(w->v,
@@ -513,6 +522,8 @@ static int check_helper_call(struct walk *w, s32 id)
 	if (err)
 		return err;
 	w->locked = helper->flags & HF_LOCKS;
+	if (helper->flags & HF_ASYNC)
+		note_async(w->v, &w->regs[2], ASYNC);
 	clobber(w);
 	return helper->ret == RET_VOID ? 0 : check_write(w, 0);
 }
@@ -545,8 +556,12 @@ static int check_kfunc_call(struct walk *w)
 	}
 	for (u32 reg = 1; reg <= 5 && !err; reg++)
 		err = check_kfunc_argument(w, kfunc, reg);
+	if (!err)
+		err = check_field(w, &kfunc->call);
 	if (err)
 		return err;
+	if (kfunc->flags & KF_ASYNC)
+		note_async(w->v, &w->regs[2], ASYNC | ASYNC_SLEEPS);
 	clobber(w);
 	known_forget(w->regs, 0, 5);
 	return kfunc->call.ret == RET_VOID ? 0 : check_write(w, 0);

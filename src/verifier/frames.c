@@ -25,8 +25,7 @@ static u32 subprog_end(const struct verifier *v, u32 subprog)
 	return subprog + 1 == result->nr_subprogs ? v->insn_cnt : result->subprogs[subprog + 1];
 }
 
-/* The first call at or behind *pc in subprog: its callee, *pc behind it; or -1. */
-static int next_callee(const struct verifier *v, u32 subprog, u32 *pc)
+int next_callee(const struct verifier *v, u32 subprog, u32 *pc)
 {
 	u32 end = subprog_end(v, subprog);
 
@@ -99,32 +98,12 @@ static void measure_above(const struct verifier *v, u32 *above)
 		}
 }
 
-static bool has_tail_call(const struct verifier *v, u32 subprog)
+bool has_tail_call(const struct verifier *v, u32 subprog)
 {
 	for (u32 pc = v->result->subprogs[subprog]; pc < subprog_end(v, subprog); pc++)
 		if (insn_is_tail_call(&v->insns[pc]))
 			return true;
 	return false;
-}
-
-/* The kernel's verifier does not get along with callbacks that go on with another program. */
-int check_callbacks(const struct verifier *v)
-{
-	for (u32 pc = 0; pc < v->insn_cnt; pc++) {
-		const struct bpf_insn *insn = &v->insns[pc];
-		u32 callback = 0;
-
-		if (insn->code != CODE_LD_IMM64)
-			continue;
-		if (insn_names_subprog(insn))
-			callback = subprog_at(v, (u32)((s64)pc + 1 + insn->imm));
-		if (callback && has_tail_call(v, callback)) {
-			verbose(v, "verifier bug: callback unexpected regs 1\n");
-			return -EFAULT;
-		}
-		pc++;
-	}
-	return 0;
 }
 
 /* The program that a subprogram goes on with comes on top of its callers. */

@@ -10,6 +10,7 @@
 #include "verifier/verify.h"
 
 struct kfunc;
+struct known;
 
 struct verifier {
 	struct verify_request *request;
@@ -18,9 +19,16 @@ struct verifier {
 	u32 insn_cnt;
 	/* Deepest byte of the frame that is seen to be used, by subprogram. */
 	u16 stack_depth[PROG_MAX_SUBPROGS];
+	u8 async[PROG_MAX_SUBPROGS]; /* enum async */
 	struct map_window arena; /* that the program's instructions name */
 	struct kernel_function *functions; /* of the kernel, that the program names */
 	u32 nr_functions;
+};
+
+/* What is seen of a subprogram that a timer or a work queue calls back, by itself. */
+enum async {
+	ASYNC = 1 << 0,
+	ASYNC_SLEEPS = 1 << 1, /* may sleep in a program that may not */
 };
 
 #define FUNCTIONS_MAX 256 /* different ones in a program */
@@ -59,12 +67,25 @@ int check_kfunc_permission(struct verifier *v, u32 pc, const struct kfunc **kfun
 void resolve_kfuncs(struct verifier *v);
 void free_kfuncs(struct verifier *v);
 
+/* callbacks.c */
+/* A call that hands the function in a register over to be called back by itself. */
+void note_async(struct verifier *v, const struct known *function, u32 async);
+/* The end of a subprogram, with R0. */
+int check_async_exit(const struct verifier *v, u32 pc, const struct known *r0);
+/* May what is at pc sleep? */
+bool may_sleep(const struct verifier *v, u32 pc);
+/* Is the subprogram a callback, or called below one? */
+bool runs_in_callback(const struct verifier *v, u32 subprog);
+/* No callback makes tail calls. */
+int check_callbacks(const struct verifier *v);
+
 /* check.c */
 int check_instructions(struct verifier *v);
 
 /* frames.c */
-/* No callback makes tail calls. */
-int check_callbacks(const struct verifier *v);
+/* The first call at or behind *pc in subprog: its callee, *pc behind it; or -1. */
+int next_callee(const struct verifier *v, u32 subprog, u32 *pc);
+bool has_tail_call(const struct verifier *v, u32 subprog);
 int check_call_depth(struct verifier *v);
 int check_stack_size(struct verifier *v);
 

@@ -130,18 +130,6 @@ int find_kfuncs(struct verifier *v)
 	return err;
 }
 
-static bool is_callback(const struct verifier *v, u32 sub)
-{
-	for (u32 pc = 0; pc < v->insn_cnt; pc++) {
-		const struct bpf_insn *insn = &v->insns[pc];
-
-		if (insn->code == CODE_LD_IMM64 && insn->src_reg == BPF_PSEUDO_FUNC &&
-		    (s64)pc + 1 + insn->imm == v->result->subprogs[sub])
-			return true;
-	}
-	return false;
-}
-
 static int refuse_function(struct verifier *v, const struct kernel_function *function, bool served)
 {
 	verbose(v, "calling kernel function %s is not allowed\n", function->name);
@@ -162,12 +150,12 @@ int check_kfunc_permission(struct verifier *v, u32 pc, const struct kfunc **kfun
 	*kfunc = kfunc_of(function->number);
 	if (!*kfunc || !kfunc_allowed(*kfunc, v->request->type))
 		return refuse_function(v, function, *kfunc);
-	if (((*kfunc)->flags & KF_MAY_SLEEP) && !(v->request->flags & BPF_F_SLEEPABLE)) {
+	if (((*kfunc)->flags & KF_MAY_SLEEP) && !may_sleep(v, pc)) {
 		verbose(v, "program must be sleepable to call sleepable kfunc %s\n",
 			function->name);
 		return -EACCES;
 	}
-	if (((*kfunc)->flags & KF_NO_CALLBACK) && is_callback(v, subprog_at(v, pc))) {
+	if (((*kfunc)->flags & KF_NO_CALLBACK) && runs_in_callback(v, subprog_at(v, pc))) {
 		verbose(v, "%s kfunc (insn %u) cannot be called from callback subprog %u\n",
 			function->name, pc, subprog_at(v, pc));
 		return -EINVAL;

@@ -13,6 +13,7 @@ const char *known_name(const struct known *known)
 	static const char *const names[] = {
 		[SCALAR] = "scalar", [CTX] = "ctx",         [FRAME] = "fp",
 		[MAP] = "map_ptr",   [VALUE] = "map_value",
+		[FUNC] = "func",
 	};
 
 	return names[known->kind];
@@ -22,7 +23,7 @@ void known_join(struct known *regs)
 {
 	for (u32 reg = 0; reg < NR_REGS; reg++) {
 		regs[reg].exact = false;
-		if (regs[reg].kind == VALUE)
+		if (regs[reg].kind == VALUE || regs[reg].kind == FUNC)
 			regs[reg].kind = UNKNOWN;
 	}
 }
@@ -107,7 +108,7 @@ static struct known after_alu(const struct known *regs, const struct bpf_insn *i
 	if (target.exact && source.exact && compute(insn, target.number, source.number, &result))
 		return exactly(result);
 	if (insn->code != (BPF_ALU64 | BPF_ADD | BPF_K) || target.kind == SCALAR ||
-	    target.kind == CTX)
+	    target.kind == CTX || target.kind == FUNC)
 		return (struct known){.kind = UNKNOWN};
 	target.off = (s32)((u32)target.off + (u32)insn->imm);
 	return target;
@@ -153,6 +154,8 @@ static struct known after_imm64(const struct bpf_insn *insn, const struct verify
 {
 	if (!insn->src_reg)
 		return exactly((u32)insn[0].imm | (u64)(u32)insn[1].imm << 32);
+	if (insn->src_reg == BPF_PSEUDO_FUNC)
+		return (struct known){.kind = FUNC, .insn = insn};
 	for (u32 i = 0; i < maps->nr_maps; i++) {
 		const struct map *map = maps->maps[i];
 

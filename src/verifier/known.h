@@ -11,7 +11,7 @@
 #define NR_REGS 11
 #define FP 10
 
-enum known_kind { UNKNOWN, SCALAR, CTX, FRAME, MAP, VALUE };
+enum known_kind { UNKNOWN, SCALAR, CTX, FRAME, MAP, VALUE, FUNC };
 
 struct known {
 	enum known_kind kind;
@@ -19,6 +19,7 @@ struct known {
 	u64 number;
 	s32 off;               /* FRAME: from the frame pointer; VALUE: from the value's first byte */
 	const struct map *map; /* MAP, VALUE */
+	const struct bpf_insn *insn; /* FUNC: the ld_imm64 that names it */
 };
 
 /* As the kernel's log has it; not for UNKNOWN. */

@@ -45,6 +45,7 @@ enum helper_arg {
 	ARG_ZERO,         /* flags that have no meaning yet */
 	ARG_CTX_OR_NULL,
 	ARG_TIMER,        /* the timer of a map's value */
+	ARG_WQ,           /* its work queue */
 };
 
 enum helper_ret { RET_INT, RET_VOID, RET_MAP_VALUE_OR_NULL, RET_MEM_OR_NULL };
@@ -57,6 +58,7 @@ enum helper_flags {
 	HF_UNLOCKS = 1 << 4,      /* drops it; the only helper while one is held */
 	HF_FORMAT = 1 << 5,       /* argument 3 is a format for as many u64 as argument 5 has bytes */
 	HF_TAIL_CALL = 1 << 6,    /* does not return if it succeeds */
+	HF_ASYNC = 1 << 8,        /* argument 2 is called back by itself, later */
 	HF_OPAQUE = 1 << 7,       /* gives out what only the interpreter can keep apart from memory */
 };
 

@@ -125,6 +125,16 @@ static bool check_timer(struct call *call, u32 reg)
 	       wrong_argument(call, reg, "a bpf_timer of a map value");
 }
 
+static bool check_wq(struct call *call, u32 reg)
+{
+	void *value;
+	const struct map *map = vm_map_with_value(call->run, call->regs[reg], &value);
+
+	return (map && map->wq_at >= 0 &&
+		call->regs[reg] == PTR_U64(value) + (u64)map->wq_at) ||
+	       wrong_argument(call, reg, "a bpf_wq of a map value");
+}
+
 static bool check_argument(struct call *call, u32 reg)
 {
 	const u64 *regs = call->regs;
@@ -179,6 +189,8 @@ static bool check_argument(struct call *call, u32 reg)
 		return check_spin_lock(call, reg);
 	case ARG_TIMER:
 		return check_timer(call, reg);
+	case ARG_WQ:
+		return check_wq(call, reg);
 	case ARG_VALUE_MEM:
 		return check_value_memory(call, reg, next);
 	case ARG_DYNPTR:

@@ -375,6 +375,21 @@ int timer_start(struct timer *timer, struct map *map, u64 ns, u64 flags)
 	return err;
 }
 
+/* Will the process that a token is from call back? */
+static bool is_pending(const struct service *service, u64 token)
+{
+	const u32 pid = (u32)(token >> 32);
+
+	return token && ((service && pid == service->pid) || thread_is_alive(pid));
+}
+
+int timer_start_work(struct timer *timer, struct map *map)
+{
+	if (is_pending(service_here(), load_acquire(&timer->pending)))
+		return 0;
+	return timer_start(timer, map, 0, 0);
+}
+
 static void wait_for_callback(struct service *service, const struct timer *timer)
 {
 	u32 changes;
@@ -392,7 +407,6 @@ int timer_cancel(struct timer *timer)
 	struct service *service = service_here();
 	const bool served = service && load_acquire(&service->thread) == thread_id();
 	u64 token;
-	u32 pid;
 
 	if (!(load_acquire(&timer->state) & INITIALISED))
 		return -EINVAL;
@@ -402,6 +416,5 @@ int timer_cancel(struct timer *timer)
 	token = __atomic_exchange_n(&timer->pending, 0, __ATOMIC_SEQ_CST);
 	if (service && !served)
 		wait_for_callback(service, timer);
-	pid = (u32)(token >> 32);
-	return token && ((service && pid == service->pid) || thread_is_alive(pid));
+	return is_pending(service, token);
 }
