@@ -163,7 +163,7 @@ static void anything_in_a_ring(void **state)
 
 static void anything_in_a_user_ring(void **state)
 {
-	volatile uint64_t sum = 0; /* so that every byte is read */
+	uint8_t copy[BYTES];
 	uint64_t seed = 1;
 	void *record;
 	uint32_t size;
@@ -175,8 +175,8 @@ static void anything_in_a_user_ring(void **state)
 		scribble(&seed, false);
 		assert_int_equal(user_ringbuf_enter(map), 0);
 		if (!user_ringbuf_peek(map, &record, &size)) {
-			for (uint32_t b = 0; b < size; b++)
-				sum += ((uint8_t *)record)[b];
+			assert_true(size <= sizeof(copy));
+			memcpy(copy, record, size);
 			user_ringbuf_pass(map, size);
 		}
 		user_ringbuf_leave(map, true);
