@@ -314,7 +314,7 @@ static int tell(const struct pollfd *fds, nfds_t count, fd_set *const sets[3])
 static int select_ours(int nfds, fd_set *const sets[3], const struct timespec *timeout,
 		       const sigset_t *mask)
 {
-	struct pollfd fds[FD_SETSIZE];
+	struct pollfd fds[FD_SETSIZE] = {{0}};
 	nfds_t count = 0;
 	int ready;
 

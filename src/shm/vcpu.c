@@ -8,6 +8,7 @@
  */
 #include "shm/vcpu.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,17 +230,31 @@ static bool take_from_absent(struct vcpu_table *table, u32 *slot)
 	return false;
 }
 
+/* A thread that always finds its slot taken by a dead one would never run on its CPU again. */
+static bool take_from_dead(struct vcpu_table *table, u32 slot)
+{
+	u64 word = load_acquire(slot_word(table, slot));
+	const struct vcpu_slot owner = slot_of(word);
+
+	return word && owner.namespace == slot_of(self.owner).namespace &&
+	       SYSCALL(SYS_tkill, owner.owner, 0) == -ESRCH &&
+	       atomic_cas(slot_word(table, slot), &word, self.owner);
+}
+
 /*
- * All slots are taken: gives way, then sleeps, and now and then looks for owners that died or were
+ * The first choice is taken, if not by a dead thread. All slots are taken: gives way, then sleeps, and now and then looks for owners that died or were
  * stopped. Of owners in other pid namespaces nothing is known; the one on our first choice is
  * displaced when it sat there for FOREIGN_NS.
  */
 static cold u32 wait_for_slot(struct vcpu_table *table, u32 first)
 {
 	static const struct timespec sleep = {.tv_nsec = SLEEP_NS};
-	u64 judged = now_ns(), since = judged, now, word, seen = 0;
+	u64 judged, since, now, word, seen = 0;
 	u32 slot = first;
 
+	if (take_from_dead(table, first))
+		return first;
+	judged = since = now_ns();
 	for (u32 tries = 0; !take_any(table, &slot); tries++) {
 		if (tries < YIELDS)
 			sched_yield();
