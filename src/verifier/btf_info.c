@@ -10,6 +10,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
+
+#include "base/log.h"
 #include "vm/insn.h"
 
 #define RECORD_MAX 252u /* bytes */
@@ -262,4 +265,59 @@ int verify_btf_info(const struct verify_request *request, const struct verify_re
 	if (!err && request->nr_line_info)
 		err = verify_line_info(request, result);
 	return err;
+}
+
+/* The function that the main one names in a tag to run after bpf_throw(); NULL: none. */
+static const char *exception_callback(const struct verify_request *request)
+{
+	static const char prefix[] = "exception_callback:";
+	const u32 main = func_record(request, 0)->type_id;
+
+	for (u32 id = 1; id < request->btf->nr_types; id++) {
+		const struct btf_type *t = btf_type(request->btf, id);
+		const char *tag = btf_name(request->btf, t->name_off);
+
+		if (BTF_INFO_KIND(t->info) == BTF_KIND_DECL_TAG && t->type == main &&
+		    ((const struct btf_decl_tag *)(t + 1))->component_idx == -1 &&
+		    !strncmp(tag, prefix, sizeof(prefix) - 1))
+			return tag + sizeof(prefix) - 1;
+	}
+	return NULL;
+}
+
+static u32 find_function(const struct btf *btf, const char *name)
+{
+	for (u32 id = 1; id < btf->nr_types; id++)
+		if (BTF_INFO_KIND(btf_type(btf, id)->info) == BTF_KIND_FUNC &&
+		    !strcmp(btf_name(btf, btf_type(btf, id)->name_off), name))
+			return id;
+	return 0;
+}
+
+static bool has_record(const struct verify_request *request, u32 type_id)
+{
+	for (u32 i = 0; i < request->nr_func_info; i++)
+		if (func_record(request, i)->type_id == type_id)
+			return true;
+	return false;
+}
+
+int verify_exception_callback(const struct verify_request *request)
+{
+	const char *name = request->nr_func_info ? exception_callback(request) : NULL;
+	const u32 id = name ? find_function(request->btf, name) : 0;
+
+	if (!name)
+		return 0;
+	if (!id) {
+		verbose(request, "exception callback '%s' could not be found in BTF\n", name);
+		return -ENOENT;
+	}
+	if (!has_record(request, id)) {
+		verbose(request, "exception callback type id not found in func_info\n");
+		return -EINVAL;
+	}
+	verbose(request, "exception callback '%s' is not supported\n", name);
+	log_line(LOG_REFUSED, "BPF_PROG_LOAD: exception callbacks are not served");
+	return -EINVAL;
 }

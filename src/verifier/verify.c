@@ -42,6 +42,8 @@ static int run_passes(struct verifier *v)
 	if (!err)
 		err = find_kfuncs(v);
 	if (!err)
+		err = verify_exception_callback(v->request);
+	if (!err)
 		err = check_subprogs(v);
 	if (!err)
 		err = verify_btf_info(v->request, v->result);

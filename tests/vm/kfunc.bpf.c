@@ -314,6 +314,39 @@ SEC("?tc") int throws_in_loop(struct __sk_buff *skb)
 	return 1;
 }
 
+static int throw_below(__u32 round, void *unused)
+{
+	return thrower() & 1;
+}
+
+SEC("?tc") int throws_below_loop(struct __sk_buff *skb)
+{
+	bpf_loop(10, throw_below, NULL, 0);
+	return 1;
+}
+
+#define CATCH(function) __attribute__((btf_decl_tag("exception_callback:" #function)))
+
+__noinline int caught(__u64 cookie)
+{
+	return cookie + 100;
+}
+
+/* libbpf before 1.4 loads the program without the callback. */
+SEC("?tc") CATCH(caught) int catches(struct __sk_buff *skb)
+{
+	if (to)
+		bpf_throw(to);
+	return 1;
+}
+
+SEC("?tc") CATCH(nobody) int catches_by_nobody(struct __sk_buff *skb)
+{
+	if (to)
+		bpf_throw(to);
+	return 1;
+}
+
 ANSWERS(asks)
 {
 	int answer = 0;

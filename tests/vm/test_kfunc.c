@@ -167,15 +167,26 @@ static void exceptions(void **state)
 	assert_int_equal(answer_of("asks"), 1);
 }
 
-static void exception_in_callback(void **state)
+static int load_alone(const char *name)
 {
 	struct kfunc *other = kfunc__open();
 	struct bpf_program *prog;
+	int err;
 
 	bpf_object__for_each_program(prog, other->obj)
-		bpf_program__set_autoload(prog, prog == other->progs.throws_in_loop);
-	assert_int_equal(kfunc__load(other), -EINVAL);
+		bpf_program__set_autoload(prog, !strcmp(bpf_program__name(prog), name));
+	err = kfunc__load(other);
 	kfunc__destroy(other);
+	return err;
+}
+
+static void exceptions_refused(void **state)
+{
+	assert_int_equal(load_alone("throws_below"), 0);
+	assert_int_equal(load_alone("throws_in_loop"), -EINVAL);
+	assert_int_equal(load_alone("throws_below_loop"), -EINVAL);
+	assert_int_equal(load_alone("catches"), -EINVAL);
+	assert_int_equal(load_alone("catches_by_nobody"), -ENOENT);
 }
 
 static int copy_string(const char *from, uint32_t size, uint64_t flags)
@@ -321,7 +332,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(iterate),
 		cmocka_unit_test(bits),
 		cmocka_unit_test(exceptions),
-		cmocka_unit_test(exception_in_callback),
+		cmocka_unit_test(exceptions_refused),
 		cmocka_unit_test(strings_of_users),
 		cmocka_unit_test(other_process),
 		cmocka_unit_test(refused),
