@@ -87,7 +87,8 @@ static void start_put(const struct start *start)
 	object_put(&start->prog->object);
 }
 
-static void queue_add(struct service *service, const struct start *start)
+/* True: it is the first now. */
+static bool queue_add(struct service *service, const struct start *start)
 {
 	struct start *queue = service->queue;
 	u32 i = service->count++;
@@ -95,6 +96,16 @@ static void queue_add(struct service *service, const struct start *start)
 	for (; i && queue[(i - 1) / 2].due > start->due; i = (i - 1) / 2)
 		queue[i] = queue[(i - 1) / 2];
 	queue[i] = *start;
+	return !i;
+}
+
+static u32 count_live(const struct service *service)
+{
+	u32 live = 0;
+
+	for (u32 i = 0; i < service->count; i++)
+		live += counts(&service->queue[i]);
+	return live;
 }
 
 static void queue_take(struct service *service, struct start *first)
@@ -115,13 +126,14 @@ static void queue_take(struct service *service, struct start *first)
 }
 
 /*
- * Makes room for one more, first by leaving out what was cancelled or started again. The lock is
- * held, and dropped meanwhile; on an error it is not taken again.
+ * Makes room by leaving out what was cancelled or started again, and for as many again as are left,
+ * so that memory follows the timers that are pending, not those that ever were. The lock is held,
+ * and dropped meanwhile; on an error it is not taken again.
  */
 static int make_room(struct service *service)
 {
 	struct start *old = service->queue, *larger;
-	const u32 count = service->count, room = MAX(2 * service->room, QUEUE_FIRST);
+	const u32 count = service->count, room = MAX(2 * count_live(service), QUEUE_FIRST);
 	u32 gone = 0;
 
 	lock_release(&service->lock);
@@ -154,14 +166,16 @@ static int make_room(struct service *service)
 static int enqueue(struct service *service, const struct start *start)
 {
 	int err = MIN(lock_acquire(&service->lock), 0);
+	bool first;
 
 	while (!err && service->count == service->room)
 		err = make_room(service);
 	if (err)
 		return err;
-	queue_add(service, start);
+	first = queue_add(service, start);
 	lock_release(&service->lock);
-	changed(service);
+	if (first)
+		changed(service);
 	return 0;
 }
 
