@@ -479,6 +479,55 @@ SEC("tc") int loop_helper(struct __sk_buff *skb)
 	return 0;
 }
 
+struct timed {
+	struct bpf_timer timer;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct timed);
+} timers SEC(".maps");
+
+static int on_time(void *map, __u32 *key, struct timed *value)
+{
+	return 0;
+}
+
+/* Putting off one that is far from due, as who waits for something with a time limit does. */
+SEC("tc") int timer_start(struct __sk_buff *skb)
+{
+	struct timed *value = bpf_map_lookup_elem(&timers, &zero);
+
+	if (!value)
+		return 1;
+	bpf_timer_init(&value->timer, &timers, 1);
+	bpf_timer_set_callback(&value->timer, on_time);
+	REPEAT(MAP_OPS)
+	{
+		bpf_timer_start(&value->timer, 1ull << 40, 0);
+	}
+	return 0;
+}
+
+/* Once cancelled a timer has no callback. */
+SEC("tc") int timer_start_cancel(struct __sk_buff *skb)
+{
+	struct timed *value = bpf_map_lookup_elem(&timers, &zero);
+
+	if (!value)
+		return 1;
+	bpf_timer_init(&value->timer, &timers, 1);
+	REPEAT(MAP_OPS)
+	{
+		bpf_timer_set_callback(&value->timer, on_time);
+		bpf_timer_start(&value->timer, 1ull << 40, 0);
+		bpf_timer_cancel(&value->timer);
+	}
+	return 0;
+}
+
 SEC("tc") int string_match(struct __sk_buff *skb)
 {
 	__u64 sum = 0;

@@ -413,6 +413,8 @@ static const struct bench program_rows[] = {
 	PROGRAM("bpf2bpf call", "bpf_calls", MAP_OPS, 1.0),
 	PROGRAM("tail call", "tail_calls", TAIL_CALLS, 1.0),
 	PROGRAM("bpf_redirect_map", "redirect_map", MAP_OPS, 1.0),
+	PROGRAM("timer start", "timer_start", MAP_OPS, 0),
+	PROGRAM("timer set, start, cancel", "timer_start_cancel", MAP_OPS, 0),
 	PROGRAM("bpf_loop, per turn", "loop_helper", MAP_OPS, 1.0),
 	PROGRAM("checksum of 1 KiB packet", "checksum", 1, 1.0),
 	PROGRAM("parse Ethernet, IPv4, TCP", "parse_packet", PARSE_OPS, 1.0),
