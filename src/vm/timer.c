@@ -228,8 +228,26 @@ static bool is_element(const struct start *start, void *key)
 	return (map->ops->look ?: map->ops->lookup)(map, key) == value;
 }
 
+/* That which the timer has now: it may be another than at the start. */
+static bool find_callback(struct start *start)
+{
+	const u64 state = load_acquire(&start->timer->state);
+	struct object *prog;
+
+	if (!(u32)state)
+		return false;
+	start->callback = (u32)((state & CALLBACK) >> 32);
+	if ((u32)state == start->prog->object.id)
+		return true;
+	if (object_from_id(OBJECT_PROG, (u32)state, &prog))
+		return false;
+	object_put(&start->prog->object);
+	start->prog = prog_of(prog);
+	return true;
+}
+
 /* running is set before the token is taken: who cancels takes the token and then looks there. */
-static void fire(struct service *service, const struct start *start)
+static void fire(struct service *service, struct start *start)
 {
 	struct vcpu_table *vcpus = &realm_state()->vcpus;
 	void *key = memory_alloc(ROUND_UP(start->map->key_size, 8u));
@@ -238,7 +256,8 @@ static void fire(struct service *service, const struct start *start)
 	if (key && counts(start) && object_has_users(&start->map->object)) {
 		vcpu_enter(vcpus);
 		__atomic_store_n(&service->running, start->timer, __ATOMIC_SEQ_CST);
-		if (is_element(start, key) && atomic_cas(&start->timer->pending, &token, 0))
+		if (is_element(start, key) && atomic_cas(&start->timer->pending, &token, 0) &&
+		    find_callback(start))
 			call_back(start, key);
 		__atomic_store_n(&service->running, NULL, __ATOMIC_SEQ_CST);
 		changed(service);
@@ -376,7 +395,6 @@ int timer_start(struct timer *timer, struct map *map, u64 ns, u64 flags)
 	if (!service)
 		return -ENOMEM;
 	start.due = due_at(state, ns, flags);
-	start.callback = (u32)((state & CALLBACK) >> 32);
 	start.token = (u64)service->pid << 32 |
 		      __atomic_add_fetch(&service->sequence, 1, __ATOMIC_RELAXED);
 	err = hold(&start, map, (u32)state);

@@ -173,6 +173,18 @@ static void a_later_start_counts(void **state)
 	assert_int_equal(RUN(cancel), 1);
 }
 
+/* That which is set when the time comes, also by another program than when it was started. */
+static void the_last_callback_counts(void **state)
+{
+	(void)state;
+	fresh(1, 0);
+	assert_int_equal(start(50 * MS, 0), 0);
+	assert_int_equal(RUN(set_other_callback), 0);
+	wait_for(100);
+	assert_int_equal(start(0, 0), 0);
+	wait_for(200);
+}
+
 static void callback_cannot_wait_for_itself(void **state)
 {
 	(void)state;
@@ -281,6 +293,7 @@ int main(void)
 		cmocka_unit_test(in_the_past_is_now),
 		cmocka_unit_test(starts_itself_again),
 		cmocka_unit_test(a_later_start_counts),
+		cmocka_unit_test(the_last_callback_counts),
 		cmocka_unit_test(callback_cannot_wait_for_itself),
 		cmocka_unit_test(another_value_cancels),
 		cmocka_unit_test(delete_cancels),

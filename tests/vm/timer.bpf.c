@@ -43,6 +43,12 @@ static int on_time(void *map, __u32 *k, struct value *v)
 	return 0;
 }
 
+static int on_time_too(void *map, __u32 *k, struct value *v)
+{
+	__sync_fetch_and_add(&v->fired, 100);
+	return 0;
+}
+
 static struct value *value(void)
 {
 	switch (which) {
@@ -86,6 +92,13 @@ SEC("tc") int set_callback(struct __sk_buff *skb)
 	}
 	v = EACH(lru);
 	return v ? bpf_timer_set_callback(&v->timer, on_time) : 1;
+}
+
+SEC("tc") int set_other_callback(struct __sk_buff *skb)
+{
+	struct value *v = EACH(hash);
+
+	return v ? bpf_timer_set_callback(&v->timer, on_time_too) : 1;
 }
 
 SEC("tc") int start(struct __sk_buff *skb)
