@@ -185,11 +185,54 @@ static void deaths_leave_timers_usable(void **state)
 	}
 }
 
+static u64 random_word(void)
+{
+	return (u64)rand() << 33 ^ (u64)rand() << 16 ^ (u64)rand();
+}
+
+/* A state that a hostile process may have left: often of this program, at any instruction. */
+static u64 random_state(void)
+{
+	return rand() % 4 ? 1ull << 63 | (u64)(rand() % 16) << 52 | (u64)(rand() % 8) << 32 |
+				    prog->object.id
+			  : random_word();
+}
+
+static void anything_may_lie_in_the_value(void **state)
+{
+	(void)state;
+	srand(1);
+	for (u32 i = 0; i < 20000; i++) {
+		struct timer *timer = &value_of(i % KEYS)->timer;
+
+		store_release(&timer->state, random_state());
+		if (rand() % 2)
+			store_release(&timer->pending, random_word());
+		timer_start(timer, map, (u64)rand() % MS, (u64)rand() % 4);
+		timer_start_work(timer, map);
+		if (rand() % 8)
+			store_release(&timer->state, random_state());
+		if (rand() % 4 == 0)
+			timer_cancel(timer);
+	}
+	for (u32 key = 0; key < KEYS; key++) {
+		const struct value none = {0};
+		u64 fired;
+
+		assert_int_equal(map->ops->update(map, &key, &none, BPF_ANY), 0);
+		make_ready(key);
+		fired = fired_of(key);
+		assert_int_equal(timer_start(&value_of(key)->timer, map, 0, 0), 0);
+		wait_for(key, fired + 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(threads_change_the_same_timers, open_objects),
 		cmocka_unit_test(deaths_leave_timers_usable),
+		cmocka_unit_test(anything_may_lie_in_the_value),
 	};
 	const char *directory = make_realm_directory();
 
