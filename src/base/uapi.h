@@ -22,6 +22,7 @@ enum {
 	UAPI_MAP_TYPE_CGRP_STORAGE = 32,  /* 6.2 */
 	UAPI_MAP_TYPE_ARENA = 33,         /* 6.9 */
 
+	UAPI_F_LINK = 1u << 13,              /* 6.4 */
 	UAPI_F_PATH_FD = 1u << 14,           /* 6.5 */
 	UAPI_F_VTYPE_BTF_OBJ_FD = 1u << 15,  /* 6.9 */
 	UAPI_F_TOKEN_FD = 1u << 16,          /* 6.9 */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * kernel_btf.c: see kernel_btf.h. Makes no index: some 100000 types are passed over in a
- * millisecond, and a load asks for few. Trusts the file as little as any other.
+ * kernel_btf.c: see kernel_btf.h. Makes no index before one is asked for: some 100000 types
+ * are passed over in a millisecond, and most loads ask for few. Trusts the file as little as any other.
  */
 #include "btf/kernel_btf.h"
 
@@ -152,4 +152,28 @@ long kernel_btf_find(const struct kernel_btf *btf, const char *name, u32 kind)
 			return n;
 	}
 	return -ENOENT;
+}
+
+int kernel_btf_types(const struct btf **types)
+{
+	static struct btf *kept;
+	const struct kernel_btf *kernel;
+	struct btf *fresh, *none = NULL;
+	int err = kernel_btf_get(&kernel);
+
+	*types = load_acquire(&kept); /* pairs with the exchange below */
+	if (*types || err)
+		return err;
+	fresh = memory_alloc(sizeof(*fresh));
+	err = fresh ? btf_index(fresh, kernel->data, (u32)kernel->size) : -ENOMEM;
+	if (!err && !atomic_cas(&kept, &none, fresh)) {
+		btf_clear(fresh); /* another thread was first */
+		memory_free(fresh);
+		fresh = none;
+	}
+	if (err)
+		memory_free(fresh);
+	else
+		*types = fresh;
+	return err;
 }

@@ -6,7 +6,7 @@
 #ifndef BTF_KERNEL_BTF_H
 #define BTF_KERNEL_BTF_H
 
-#include "base/compiler.h"
+#include "btf/btf.h"
 
 struct kernel_btf {
 	u8 *data;
@@ -22,5 +22,7 @@ must_check int kernel_btf_get(const struct kernel_btf **btf);
 const char *kernel_btf_function(const struct kernel_btf *btf, u32 id);
 /* The first type of that name and kind (BTF_KIND_*), or -ENOENT. */
 long kernel_btf_find(const struct kernel_btf *btf, const char *name, u32 kind);
+/* All types by their ids, for the rest of the process. Returns what kernel_btf_get() does. */
+must_check int kernel_btf_types(const struct btf **types);
 
 #endif

@@ -67,6 +67,7 @@ int map_object_info(struct object *object, u64 user, u32 *len)
 		.value_size = h->value_size,
 		.max_entries = h->max_entries,
 		.map_flags = h->flags,
+		.btf_vmlinux_value_type_id = h->kernel_value_type_id,
 		.btf_id = h->btf_id,
 		.btf_key_type_id = h->btf_key_type_id,
 		.btf_value_type_id = h->btf_value_type_id,

@@ -267,11 +267,15 @@ static int read_btf(struct map_spec *spec, const union bpf_attr *attr)
 	struct object *object;
 	int err;
 
-	if (!attr->btf_key_type_id && !attr->btf_value_type_id)
+	if (!attr->btf_key_type_id && !attr->btf_value_type_id && !attr->btf_vmlinux_value_type_id)
 		return 0;
 	if (!attr->btf_value_type_id && attr->btf_key_type_id)
 		return -EINVAL;
 	err = object_from_fd((int)attr->btf_fd, OBJECT_BTF, &object, NULL);
+	if (err && attr->btf_vmlinux_value_type_id) {
+		spec->btf_error = err; /* looked at later */
+		return 0;
+	}
 	if (err)
 		return err;
 	spec->btf_object = object;
@@ -296,6 +300,7 @@ static void read_template(struct map_spec *spec, const union bpf_attr *attr)
 /* Attribute fields that only other features give a meaning to. */
 static int check_create_extras(const union cmd_attr *attr)
 {
+	const struct map_ops *ops = map_ops_of(attr->a.map_type);
 	u32 flags = attr->a.map_flags;
 
 	if (attr->map_create.excl_prog_hash ? attr->map_create.excl_prog_hash_size != 32
@@ -303,8 +308,11 @@ static int check_create_extras(const union cmd_attr *attr)
 		return -EINVAL;
 	if (attr->map_create.excl_prog_hash)
 		return -EOPNOTSUPP; /* exclusive maps: not served */
-	if (flags & (UAPI_F_VTYPE_BTF_OBJ_FD | UAPI_F_TOKEN_FD) ||
-	    attr->a.btf_vmlinux_value_type_id) /* only struct_ops maps have one */
+	if (flags & (UAPI_F_VTYPE_BTF_OBJ_FD | UAPI_F_TOKEN_FD))
+		return -EINVAL;
+	if (attr->a.btf_vmlinux_value_type_id &&
+	    (!ops || !(ops->traits & MAP_OF_METHODS) || attr->a.btf_key_type_id ||
+	     attr->a.btf_value_type_id))
 		return -EINVAL;
 	return 0;
 }
@@ -322,6 +330,7 @@ long cmd_map_create(struct call *call)
 		.numa_node = attr->numa_node,
 		.extra = attr->map_extra,
 		.ifindex = attr->map_ifindex,
+		.kernel_value_type_id = attr->btf_vmlinux_value_type_id,
 		.name = name,
 	};
 	int err;

@@ -191,6 +191,7 @@ static long load_verify(struct call *call, struct load *load, const struct prog_
 	struct verify_request request = {
 		.type = type,
 		.expected_attach_type = attr->expected_attach_type,
+		.attach_btf_id = attr->attach_btf_id,
 		.flags = attr->prog_flags,
 		.gpl_compatible = license_is_gpl_compatible(load->license),
 		.insns = load->insns,
@@ -233,6 +234,11 @@ static int refuse_btf_target(const struct prog_type *type, const union bpf_attr 
 	return -EINVAL;
 }
 
+static bool may_have_btf_id(const struct prog_type *type, u32 id)
+{
+	return !id || (type && (type->needs_btf_id || type->is_method) && id <= BTF_MAX_TYPE);
+}
+
 static long load_program(struct call *call, struct load *load)
 {
 	const union bpf_attr *attr = &call->attr.a;
@@ -244,7 +250,7 @@ static long load_program(struct call *call, struct load *load)
 		return -EINVAL;
 	if (!attr->insn_cnt || attr->insn_cnt > PROG_MAX_INSNS)
 		return -E2BIG;
-	if (attr->attach_prog_fd || (attr->attach_btf_id && !(type && type->needs_btf_id)))
+	if (attr->attach_prog_fd || !may_have_btf_id(type, attr->attach_btf_id))
 		return -EINVAL;
 	if (type) {
 		type = prog_type_variant(type, attr->expected_attach_type);

@@ -330,7 +330,7 @@ cold int map_freeze(struct map *map, enum object_access access)
 	u32 expected = 0;
 	int err;
 
-	if (map->fields.count)
+	if (map->fields.count || map->ops->traits & MAP_OF_METHODS)
 		return -ENOTSUPP;
 	err = map_check_access(map, access, OBJECT_WRITE);
 	if (err)
@@ -388,6 +388,8 @@ static cold int check_btf(struct map_spec *spec, const struct map_ops *ops)
 {
 	int err;
 
+	if (spec->kernel_value_type_id)
+		return spec->btf_error;
 	if (!spec->btf)
 		return 0;
 	if (!spec->btf_value_type_id ||
@@ -507,6 +509,7 @@ static cold void header_init(struct map_header *header, const struct map_spec *s
 	header->ncpus = vcpu_possible();
 	header->extra = spec->extra;
 	strncpy(header->name, spec->name, sizeof(header->name) - 1);
+	header->kernel_value_type_id = spec->kernel_value_type_id;
 	if (spec->btf) {
 		header->btf_id = spec->btf_object->id;
 		header->btf_key_type_id = spec->btf_key_type_id;
@@ -593,6 +596,7 @@ static cold int check_header(const struct region *region, const struct map_heade
 		.flags = header->flags,
 		.numa_node = NUMA_NO_NODE, /* it was checked, and is not kept */
 		.extra = header->extra,
+		.kernel_value_type_id = header->kernel_value_type_id,
 	};
 	struct map_layout layout;
 

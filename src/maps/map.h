@@ -48,6 +48,7 @@ struct map_header {
 	u32 btf_id;
 	u32 btf_key_type_id;
 	u32 btf_value_type_id;
+	u32 kernel_value_type_id; /* in the kernel's BTF; 0: values have no type there */
 	u32 frozen;
 	u64 memlock; /* bytes shown in fdinfo */
 	u64 owner;   /* of all objects in the map, the type in the lowest byte; 0: there was none */
@@ -103,6 +104,8 @@ struct map_spec {
 	struct object *btf_object;
 	u32 btf_key_type_id;
 	u32 btf_value_type_id;
+	u32 kernel_value_type_id;
+	int btf_error; /* why there is no btf beside it */
 	struct btf_fields fields; /* found by map_create() */
 	struct map *inner; /* of maps: the template; NULL: inner_error says why there is none */
 	int inner_error;
@@ -163,6 +166,8 @@ enum map_traits {
 	MAP_ARENA = 1 << 29,        /* see mmap and window */
 	MAP_INNER_REFUSED = 1 << 19, /* may not be an inner map */
 	MAP_INTERFACES = 1 << 24,   /* values begin with the number of a network interface */
+	MAP_OF_METHODS = 1 << 26,   /* the value is a table of functions, with a type of the
+				       kernel's BTF; programs cannot refer to it */
 };
 
 /* Special fields that values may have (map_ops.fields). */
@@ -377,7 +382,7 @@ int map_lookup_and_delete(struct map *map, const void *key, void *value);
 /* As map_ops.walk, which the type must have. */
 int map_walk(struct map *map, u32 *cursor, void *keys, void *values, u32 *count, bool with_delete);
 /*
- * access is that of the descriptor. 0; -ENOTSUPP with special fields; -EPERM, also when frozen
+ * access is that of the descriptor. 0; -ENOTSUPP with special fields or MAP_OF_METHODS; -EPERM, also when frozen
  * before; -EBUSY while some process has it mapped writable.
  */
 int map_freeze(struct map *map, enum object_access access);

@@ -279,8 +279,9 @@ static int check_exit(struct walk *w, const struct bpf_insn *insn)
 		return -EINVAL;
 	}
 	/* A subprogram need not return anything. */
-	return subprog_at(w->v, w->pc) ? check_async_exit(w->v, w->pc, &w->regs[0])
-				       : check_read(w, 0);
+	if (subprog_at(w->v, w->pc))
+		return check_async_exit(w->v, w->pc, &w->regs[0]);
+	return w->v->returns_nothing ? 0 : check_read(w, 0);
 }
 
 static int check_ld_imm64(struct walk *w, const struct bpf_insn *insn)

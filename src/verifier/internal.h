@@ -20,6 +20,7 @@ struct verifier {
 	/* Deepest byte of the frame that is seen to be used, by subprogram. */
 	u16 stack_depth[PROG_MAX_SUBPROGS];
 	u8 async[PROG_MAX_SUBPROGS]; /* enum async */
+	bool returns_nothing; /* the function that the program is has no result */
 	struct map_window arena; /* that the program's instructions name */
 	struct kernel_function *functions; /* of the kernel, that the program names */
 	u32 nr_functions;
@@ -78,6 +79,10 @@ bool may_sleep(const struct verifier *v, u32 pc);
 bool runs_in_callback(const struct verifier *v, u32 subprog);
 /* No callback makes tail calls. */
 int check_callbacks(const struct verifier *v);
+
+/* method.c */
+/* The member of a table of functions that the program is to be; sets returns_nothing. */
+int check_method(struct verifier *v);
 
 /* check.c */
 int check_instructions(struct verifier *v);

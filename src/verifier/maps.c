@@ -74,6 +74,9 @@ static int add_map(struct verifier *v, struct map *map)
 		verbose(v, "The total number of maps per program has reached the limit of %u\n",
 			PROG_MAX_MAPS);
 		err = -E2BIG;
+	} else if (map->ops->traits & MAP_OF_METHODS) {
+		verbose(v, "bpf_struct_ops map cannot be used in prog\n");
+		err = -EINVAL;
 	} else if ((v->request->flags & BPF_F_SLEEPABLE) && !(map->ops->traits & MAP_SLEEPABLE)) {
 		verbose(v, "Sleepable programs can only use array, hash, ringbuf and local "
 			   "storage maps\n");

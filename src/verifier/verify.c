@@ -53,6 +53,8 @@ static int run_passes(struct verifier *v)
 		err = check_reachability(v);
 	if (!err)
 		err = check_sleepable(v);
+	if (!err && v->request->type->is_method)
+		err = check_method(v);
 	if (!err)
 		err = check_instructions(v);
 	if (!err)

@@ -12,7 +12,7 @@
 
 struct verify_request {
 	const struct prog_type *type;
-	u32 expected_attach_type;
+	u32 expected_attach_type, attach_btf_id;
 	u32 flags;            /* prog_flags */
 	bool gpl_compatible;
 	struct bpf_insn *insns; /* writable copy; rewritten to the file form (map ids) on success */

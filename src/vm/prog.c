@@ -359,6 +359,7 @@ static int attach_code(struct prog *prog)
 		return -ENOMEM;
 	memcpy(prog->code, from, count * sizeof(struct bpf_insn));
 	prog->insn_cnt = count;
+	prog->opaque = prog->type->is_method;
 	for (u32 i = 0; i < count; i++) {
 		prog->opaque |= calls_opaque(&prog->code[i]);
 		if (prog->code[i].code != LD_IMM64)

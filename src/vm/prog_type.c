@@ -14,6 +14,7 @@ enum row_flags {
 	PT_MAY_SLEEP = 1 << 3,
 	PT_MUST_SLEEP = 1 << 4,
 	PT_KERNEL_BTF = 1 << 5,
+	PT_METHOD = 1 << 6,
 };
 
 /* Attach types newer than the headers of Linux 6.1, and the absence of one. */
@@ -39,6 +40,7 @@ enum {
 	 .may_sleep = ((flags) & PT_MAY_SLEEP) != 0,                                               \
 	 .must_sleep = ((flags) & PT_MUST_SLEEP) != 0,                                             \
 	 .needs_btf_id = ((flags) & PT_KERNEL_BTF) != 0,                                           \
+	 .is_method = ((flags) & PT_METHOD) != 0,                                                  \
 	 .attach_types = (attach),                                                                 \
 	 .test_run = (run)},
 static const struct prog_type rows[] = {

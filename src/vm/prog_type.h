@@ -85,6 +85,8 @@ struct prog_type {
 	bool may_sleep;      /* BPF_F_SLEEPABLE is allowed */
 	bool must_sleep;     /* and required */
 	bool needs_btf_id;   /* attach_btf_id is required, and only kernel BTF could resolve it */
+	bool is_method;      /* attach_btf_id and expected_attach_type name a member of a table of
+				functions of the kernel */
 	u64 attach_types;    /* bit per expected_attach_type of this row; 0: any */
 	/* PROG_TEST_RUN; NULL: -ENOTSUPP. */
 	int (*test_run)(struct prog *prog, struct test_run *run);
