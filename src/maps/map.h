@@ -165,6 +165,7 @@ enum map_traits {
 				       one without MAP_PERCPU */
 	MAP_ARENA = 1 << 29,        /* see mmap and window */
 	MAP_INNER_REFUSED = 1 << 19, /* may not be an inner map */
+	MAP_OPAQUE = 1 << 25,       /* what lookup gives programs can only be compared with NULL */
 	MAP_INTERFACES = 1 << 24,   /* values begin with the number of a network interface */
 	MAP_OF_METHODS = 1 << 26,   /* the value is a table of functions, with a type of the
 				       kernel's BTF; programs cannot refer to it */

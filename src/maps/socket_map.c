@@ -432,13 +432,12 @@ const struct map_ops reuseport_sockarray_map_ops = {
 
 const struct map_ops xskmap_map_ops = {
 	.name = "xskmap",
-	.traits = MAP_BTF_REFUSED,
-	.helpers = MAP_H_REDIRECT,
+	.traits = MAP_BTF_REFUSED | MAP_OPAQUE,
+	.helpers = MAP_H_LOOKUP | MAP_H_REDIRECT,
 	.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.update_flags = BPF_EXIST,
 	.lookup = socket_lookup,
 	.delete = xsk_delete,
-	.value_at = socket_value_at,
 	.copy_value = xsk_copy_value,
 	.update_user = xsk_update,
 	.get_next_key = array_get_next_key,

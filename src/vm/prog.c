@@ -271,6 +271,7 @@ static int attach_maps(struct prog *prog)
 		if (err)
 			return err;
 		prog->maps[prog->nr_maps++] = map_of(object);
+		prog->opaque |= map_of(object)->ops->traits & MAP_OPAQUE;
 		if (map_of(object)->ops->traits & MAP_ARENA && !prog->arena.map)
 			err = map_of(object)->ops->window(map_of(object), &prog->arena);
 		/* One that is only bound to the program may lie nowhere yet. */
@@ -359,7 +360,7 @@ static int attach_code(struct prog *prog)
 		return -ENOMEM;
 	memcpy(prog->code, from, count * sizeof(struct bpf_insn));
 	prog->insn_cnt = count;
-	prog->opaque = prog->type->is_method;
+	prog->opaque |= prog->type->is_method;
 	for (u32 i = 0; i < count; i++) {
 		prog->opaque |= calls_opaque(&prog->code[i]);
 		if (prog->code[i].code != LD_IMM64)

@@ -63,7 +63,7 @@ struct prog {
 	 */
 	struct bpf_insn *code;
 	u32 insn_cnt; /* of code */
-	bool opaque;  /* calls a helper with HF_OPAQUE, or gets pointers of the kernel: never machine code */
+	bool opaque;  /* HF_OPAQUE, MAP_OPAQUE, or gets pointers of the kernel: never machine code */
 	struct map *maps[PROG_MAX_MAPS]; /* those known at load first */
 	u32 nr_maps;
 	struct map_window arena;

@@ -316,14 +316,11 @@ static void test_reuseport(void **state)
 	close(short_map);
 }
 
-static uint32_t redirect(int map, uint32_t key, uint64_t flags)
+static uint32_t run_xdp(const struct bpf_insn *insns, unsigned count)
 {
-	const struct bpf_insn insns[] = {LD64_RAW(R1, BPF_PSEUDO_MAP_FD, map, 0),
-					 MOV_K(R2, (int)key), LD64(R3, flags),
-					 CALL(BPF_FUNC_redirect_map), EXIT};
 	uint8_t packet[PACKET_MAX];
 	union test_attr t = {0};
-	int fd = prog_load(XDP, 0, insns, COUNT(insns));
+	int fd = prog_load(XDP, 0, insns, count);
 
 	assert_true(fd >= 0);
 	fill_packet(packet);
@@ -333,6 +330,26 @@ static uint32_t redirect(int map, uint32_t key, uint64_t flags)
 	assert_int_equal(bpf_sys(BPF_PROG_TEST_RUN, &t, sizeof(t.a)), 0);
 	close(fd);
 	return t.a.test.retval;
+}
+
+static uint32_t redirect(int map, uint32_t key, uint64_t flags)
+{
+	const struct bpf_insn insns[] = {LD64_RAW(R1, BPF_PSEUDO_MAP_FD, map, 0),
+					 MOV_K(R2, (int)key), LD64(R3, flags),
+					 CALL(BPF_FUNC_redirect_map), EXIT};
+
+	return run_xdp(insns, COUNT(insns));
+}
+
+/* As programs for AF_XDP ask whether anybody listens; they use the answer for nothing else. */
+static uint32_t has_socket(int map)
+{
+	const struct bpf_insn insns[] = {
+		ST_K(W, R10, -4, 0), LD64_RAW(R1, BPF_PSEUDO_MAP_FD, map, 0), MOV_X(R2, R10),
+		ALU64_K(ADD, R2, -4), CALL(BPF_FUNC_map_lookup_elem), MOV_X(R1, R0), MOV_K(R0, 0),
+		J_K(JEQ, R1, 0, 1), MOV_K(R0, 1), EXIT};
+
+	return run_xdp(insns, COUNT(insns));
 }
 
 static void test_xskmap(void **state)
@@ -348,6 +365,7 @@ static void test_xskmap(void **state)
 	assert_int_equal(set(map, 0, map, BPF_ANY), -ENOTSOCK);
 	assert_int_equal(set(map, 0, open_socket(AF_UNIX, SOCK_DGRAM), BPF_ANY), -EOPNOTSUPP);
 	assert_int_equal(redirect(map, 0, XDP_PASS), XDP_PASS);
+	assert_int_equal(has_socket(map), 0);
 	key = 2;
 	assert_int_equal(map_delete(map, &key), -EINVAL);
 	if (one >= 0 && two >= 0) {
@@ -358,6 +376,7 @@ static void test_xskmap(void **state)
 		assert_int_equal(set(map, 0, two, BPF_NOEXIST), -EEXIST);
 		assert_int_equal(set(map, 0, two, BPF_EXIST), 0);
 		assert_int_equal(redirect(map, 0, XDP_PASS), XDP_REDIRECT);
+		assert_int_equal(has_socket(map), 1);
 		assert_int_equal(redirect(map, 1, XDP_TX), XDP_TX);
 		assert_int_equal(redirect(map, 0, BPF_F_BROADCAST), XDP_ABORTED);
 		key = 0;
