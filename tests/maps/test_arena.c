@@ -12,7 +12,7 @@
 #include "../vm/asm.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define ARENA 33
+#define MAP_TYPE_ARENA 33 /* Linux 6.9 */
 #define SEGV_ON_FAULT (1u << 17)
 #define NO_USER_CONV (1u << 18)
 #define PAGE 4096u
@@ -25,7 +25,7 @@
 
 static int create_as(unsigned key, unsigned value, unsigned pages, unsigned flags, uint64_t extra)
 {
-	union test_attr t = {.a = {.map_type = ARENA,
+	union test_attr t = {.a = {.map_type = MAP_TYPE_ARENA,
 				   .key_size = key,
 				   .value_size = value,
 				   .max_entries = pages,
