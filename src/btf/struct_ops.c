@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * struct_ops.c: see struct_ops.h. Shapes come from the kernel's BTF; what only the kernel's own code
- * says of a table is a row below.
+ * struct_ops.c: see struct_ops.h. Shapes come from the kernel's BTF; what only the kernel's own
+ * code says of a table is a row below.
  */
 #include "btf/struct_ops.h"
 
@@ -155,7 +155,9 @@ void ops_member(const struct ops_table *table, u32 index, struct ops_member *mem
 		member->name = "";
 	member->at = MIN(member->at, table->type->size);
 	member->size = size < 0 ? 0 : (u32)MIN(size, (s64)(table->type->size - member->at));
-	t = member->is_pointer && member->size == sizeof(u64) ? btf_resolve(table->btf, t->type) : NULL;
+	if (!member->is_pointer || member->size != sizeof(u64))
+		return;
+	t = btf_resolve(table->btf, t->type);
 	if (t && BTF_INFO_KIND(t->info) == BTF_KIND_FUNC_PROTO)
 		member->proto = t;
 }

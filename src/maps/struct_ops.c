@@ -245,7 +245,8 @@ static cold u64 memlock_of(const struct map_spec *spec)
 	return bytes + 2ull * spec->value_size;
 }
 
-static cold void struct_ops_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
+static cold void struct_ops_layout(const struct map_spec *spec, u32 ncpus,
+				   struct map_layout *layout)
 {
 	(void)ncpus;
 	layout->control_size = sizeof(struct control) + spec->value_size;
@@ -260,7 +261,7 @@ static cold int struct_ops_attach(struct map *map)
 	if (!table)
 		return -ENOMEM;
 	err = ops_table_of_value(map->header->kernel_value_type_id, table);
-	if (!err && (table->value_size != map->value_size))
+	if (!err && table->value_size != map->value_size)
 		err = -EINVAL; /* the header has changed since it was checked */
 	if (err)
 		memory_free(table);

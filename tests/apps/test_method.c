@@ -4,6 +4,9 @@
  * userbpf, where the table is used by nobody but who calls its functions: natively it would become
  * the machine's.
  */
+#include <signal.h>
+#include <sys/wait.h>
+
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -23,19 +26,41 @@ static void get_value(void *value)
 	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(skel->maps.ours), &first, value), 0);
 }
 
-/* The program that the table in a map has at a member, by its name in the kernel's BTF. */
-static int program_of(const uint8_t *value, const char *member)
+/* Where the table in a value has a member, by its name in the kernel's BTF. */
+static unsigned place_of(const char *member)
 {
 	int id = btf__find_by_name_kind(kernel, "tcp_congestion_ops", BTF_KIND_STRUCT);
 	const struct btf_type *t = btf__type_by_id(kernel, (unsigned)id);
-	uint64_t program;
 
 	for (unsigned i = 0; i < btf_vlen(t); i++)
-		if (!strcmp(btf__name_by_offset(kernel, btf_members(t)[i].name_off), member)) {
-			memcpy(&program, value + 64 + btf_member_bit_offset(t, i) / 8, 8);
-			return bpf_prog_get_fd_by_id((unsigned)program);
-		}
-	return -1;
+		if (!strcmp(btf__name_by_offset(kernel, btf_members(t)[i].name_off), member))
+			return 64 + btf_member_bit_offset(t, i) / 8;
+	fail();
+	return 0;
+}
+
+static int program_of(const uint8_t *value, const char *member)
+{
+	unsigned id;
+
+	memcpy(&id, value + place_of(member), sizeof(id));
+	return bpf_prog_get_fd_by_id(id);
+}
+
+static void put_program(uint8_t *value, const char *member, const struct bpf_program *program)
+{
+	int fd = bpf_program__fd(program);
+
+	memcpy(value + place_of(member), &fd, sizeof(fd));
+}
+
+static unsigned id_of(const struct bpf_program *program)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size), 0);
+	return info.id;
 }
 
 static int call(const char *member, uint64_t *args, unsigned count, uint32_t *retval)
@@ -113,6 +138,45 @@ static void test_incomplete(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
+/* A change that fails makes references and drops them; one that is killed leaves some to the next. */
+static void test_killed(void **state)
+{
+	const unsigned first = 0;
+	struct method *other = method__open_and_load(), *last = method__open_and_load();
+	uint8_t value[4096] = {0};
+	unsigned programs[2];
+	int map, status;
+
+	(void)state;
+	assert_non_null(other);
+	assert_non_null(last);
+	map = bpf_map__fd(other->maps.incomplete);
+	value[place_of("name")] = 'x';
+	put_program(value, "ssthresh", other->progs.ssthresh);
+	put_program(value, "cong_avoid", other->progs.cong_avoid);
+	programs[0] = id_of(other->progs.ssthresh);
+	programs[1] = id_of(other->progs.cong_avoid);
+	for (unsigned i = 0; i < 300; i++) {
+		pid_t child = fork();
+
+		while (!child)
+			bpf_map_update_elem(map, &first, value, 0);
+		usleep(i * 37 % 3000);
+		kill(child, SIGKILL);
+		assert_int_equal(waitpid(child, &status, 0), child);
+	}
+	put_program(value, "ssthresh", last->progs.ssthresh);
+	put_program(value, "cong_avoid", last->progs.cong_avoid);
+	put_program(value, "undo_cwnd", last->progs.undo_cwnd);
+	assert_int_equal(bpf_map_update_elem(map, &first, value, 0), 0);
+	map = dup(map);
+	method__destroy(other);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(bpf_prog_get_fd_by_id(programs[i]), -ENOENT);
+	close(map);
+	method__destroy(last);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -120,6 +184,7 @@ int main(void)
 		cmocka_unit_test(test_call),
 		cmocka_unit_test(test_references),
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_killed),
 	};
 	struct bpf_link *link;
 	int failed;

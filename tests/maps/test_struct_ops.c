@@ -178,13 +178,14 @@ static void test_context(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
-		int fd = load(type_id("bpf_dummy_ops"), cases[i].member, cases[i].insns, 3, "GPL", 0);
+		const unsigned nr_args = cases[i].member == TEST_2 ? 5 : 1;
+		int fd = LOAD("bpf_dummy_ops", cases[i].member, cases[i].insns);
 
 		if (fd < 0) {
 			assert_int_equal(fd, -EACCES);
 			continue;
 		}
-		assert_int_equal(run(fd, args, cases[i].member == TEST_2 ? 5 : 1, &retval), -EFAULT);
+		assert_int_equal(run(fd, args, nr_args, &retval), -EFAULT);
 		close(fd);
 	}
 }
