@@ -208,7 +208,8 @@ uint32_t userbpf_prog_type(const struct userbpf_prog *prog);
 /*
  * One run: input and output. Programs on packets (socket filter, tc, XDP, cgroup_skb, lwt) take
  * data and may take a context; others take a context alone: syscall programs change it, raw
- * tracepoint programs read it as 64-bit words.
+ * tracepoint programs read it as 64-bit words; for struct_ops programs these words are arguments,
+ * and what structs they point to is read before and written after the run.
  */
 struct userbpf_run {
 	void *data;         /* the packet, from the link layer on */

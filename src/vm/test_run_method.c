@@ -103,6 +103,7 @@ static int run_call(struct call *call, struct prog *prog, struct test_run *test)
 		err = test_run_loop(vm, test);
 	if (!err)
 		err = copy_out(call, test->ctx_in);
+	vm->nr_extra = 0;
 	for (u32 i = 0; i < call->method.nr_args; i++)
 		memory_free(call->copies[i]);
 	return err;
