@@ -10,8 +10,8 @@
  * offsets of instructions. What of a window the arena does not fill is private memory of this
  * process: a program that a kernel has accepted may read zeros there.
  *
- * The header's one word says where user space has the arena and how long it is there; it is stored
- * once, by who maps it first.
+ * A word of the header says where user space has the arena and how long it is there; it is stored
+ * once, by who maps it first. arena_pages.c gives pages to programs.
  */
 #include <errno.h>
 #include <linux/bpf.h>
@@ -20,41 +20,25 @@
 #include "base/atomic.h"
 #include "base/syscall.h"
 #include "base/uapi.h"
-#include "maps/map.h"
+#include "maps/arena.h"
 
 #define WINDOW_BYTES (1ull << 32)
 #define GUARD_BYTES (64ull << 10)
 #define ARENA_FLAGS (BPF_F_MMAPABLE | UAPI_F_SEGV_ON_FAULT | UAPI_F_NO_USER_CONV)
 #define PLACE_PAGES_BITS 21
 
-/* Behind the map's header. */
-struct arena_header {
-	/* 0: not known yet, or map_extra says it; else page number << PLACE_PAGES_BITS | pages. */
-	u64 place;
-};
-
-/* Where user space has the arena. */
-struct place {
-	u64 start, bytes; /* 0: not known yet */
-};
-
-static struct arena_header *arena_header(const struct map *map)
-{
-	return map->private;
-}
-
-static u64 pack(struct place place)
+static u64 pack(struct arena_place place)
 {
 	return place.start / PAGE_BYTES << PLACE_PAGES_BITS | place.bytes / PAGE_BYTES;
 }
 
-static struct place place_of(const struct map *map)
+struct arena_place arena_place(const struct map *map)
 {
 	const u64 place = load_acquire(&arena_header(map)->place); /* released by arena_mmap() */
 
 	if (map->header->extra)
-		return (struct place){map->header->extra, map->object.region.data_size};
-	return (struct place){(place >> PLACE_PAGES_BITS) * PAGE_BYTES,
+		return (struct arena_place){map->header->extra, map->object.region.data_size};
+	return (struct arena_place){(place >> PLACE_PAGES_BITS) * PAGE_BYTES,
 			      (place & ((1u << PLACE_PAGES_BITS) - 1)) * PAGE_BYTES};
 }
 
@@ -79,16 +63,16 @@ static cold void arena_layout(const struct map_spec *spec, u32 ncpus, struct map
 {
 	(void)ncpus;
 	layout->data_size = spec->max_entries * (u64)PAGE_BYTES;
-	layout->control_size = sizeof(struct arena_header);
+	layout->control_size = arena_header_bytes(spec->max_entries);
 	layout->flags = REGION_SPARSE;
 }
 
 static cold int arena_init(struct map *map)
 {
 	const struct region *region = &map->object.region;
+	const u64 header = arena_header_bytes(map->header->max_entries);
 
-	return region_populate(region, region->data_size,
-			       sizeof(struct map_header) + sizeof(struct arena_header));
+	return region_populate(region, region->data_size, sizeof(struct map_header) + header);
 }
 
 /* Mapping by user space */
@@ -123,7 +107,7 @@ static cold int reserve(u64 *start, u64 bytes, int flags)
 }
 
 /* Exactly where the first mapping was; what else lies there stays, unless it may go. */
-static cold int reserve_again(struct place place, u64 start, u64 bytes, int flags)
+static cold int reserve_again(struct arena_place place, u64 start, u64 bytes, int flags)
 {
 	const int fixed = flags & MAP_FIXED ? MAP_FIXED : MAP_FIXED_NOREPLACE;
 	void *p;
@@ -155,7 +139,7 @@ static cold int fill(struct map *map, struct map_mapping *mapping, u64 start)
 }
 
 /* The first one says where; false: another one was first, and it was elsewhere. */
-static cold bool settle(struct map *map, struct place place)
+static cold bool settle(struct map *map, struct arena_place place)
 {
 	u64 known = 0;
 
@@ -164,7 +148,7 @@ static cold bool settle(struct map *map, struct place place)
 
 static cold int arena_mmap(struct map *map, struct map_mapping *mapping)
 {
-	const struct place known = place_of(map);
+	const struct arena_place known = arena_place(map);
 	u64 start = mapping->address;
 	int err;
 
@@ -179,7 +163,7 @@ static cold int arena_mmap(struct map *map, struct map_mapping *mapping)
 			  : reserve(&start, mapping->len, mapping->flags);
 	if (err)
 		return err;
-	if (!known.bytes && !settle(map, (struct place){start, mapping->len})) {
+	if (!known.bytes && !settle(map, (struct arena_place){start, mapping->len})) {
 		sys_munmap(U64_PTR(start), mapping->len);
 		return -EINVAL;
 	}
@@ -234,7 +218,7 @@ static cold int make_window(const struct map *map, u64 start, u64 *window)
 
 static cold int arena_window(struct map *map, struct map_window *window)
 {
-	const struct place place = place_of(map);
+	const struct arena_place place = arena_place(map);
 	const u64 start = place.start;
 	void *known = load_acquire(&map->local); /* stored below */
 	u64 made;

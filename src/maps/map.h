@@ -18,7 +18,7 @@
 #include "object/object.h"
 
 /* Raised whenever what any type keeps in its file changes its meaning. */
-#define MAP_FILE_FORMAT 3
+#define MAP_FILE_FORMAT 4
 
 #define MAP_PERCPU_VALUE_MAX 32768u
 #define MAP_VALUE_MAX (4u << 20) /* the largest single allocation of the kernel */
