@@ -7,7 +7,8 @@
  *
  * Owns the table of these substitutes. A row belongs to (epoll set, descriptor, file behind it);
  * the application may have closed either number since, so a row whose descriptor shows another
- * file is stale. Everything but our own goes to the kernel first and never gets here.
+ * file is stale, and so is one whose set has the number of a new one. Everything but our own goes to
+ * the kernel first and never gets here.
  *
  * A FIFO only tells that something may have changed. Its row then stands where the kernel has its
  * list of ready items: epoll_wait() asks the object of each "queued" row, reports what is asked for,
@@ -224,6 +225,35 @@ static int control_ours(int epoll, int op, int fd, const struct epoll_event *eve
 	return err;
 }
 
+/* Who had this number before was closed by the application, with its rows in it. */
+static void forget_set(int epoll)
+{
+	const int saved = errno;
+
+	FOR_EACH_WATCH (w) {
+		if (!take(w))
+			continue;
+		if (w->epoll == epoll)
+			drop_watch(w);
+		put(w);
+	}
+	errno = saved;
+}
+
+EXPORT int epoll_create1(int flags)
+{
+	const int epoll = (int)SYSCALL(SYS_epoll_create1, flags);
+
+	if (epoll >= 0)
+		forget_set(epoll);
+	return (int)libc_result(epoll);
+}
+
+EXPORT int epoll_create(int size)
+{
+	return size > 0 ? epoll_create1(0) : (int)libc_result(-EINVAL);
+}
+
 EXPORT int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
 {
 	long answer = SYSCALL(SYS_epoll_ctl, epoll, op, fd, event);
@@ -265,7 +295,9 @@ static int collect(int epoll, struct epoll_event *events, int room)
 	FOR_EACH_WAKING (w, epoll) {
 		const u32 now = count < room ? ready_events(w) : 0;
 
-		if (now) {
+		if (now && inode_of(w->fd) != w->ino) {
+			drop_watch(w);
+		} else if (now) {
 			events[count].events = now;
 			events[count++].data.u64 = w->data;
 		}

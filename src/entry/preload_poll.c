@@ -4,7 +4,8 @@
  * files, always ready. So in a copy of what the application asks, one epoll set with the FIFOs of
  * all such objects takes their place, for this one call, and each object says what it is ready for.
  *
- * A process that has not opened its realm has no such descriptor that it could use.
+ * A process that has not opened its realm has no such descriptor that it could use. select(2) with
+ * more than FD_SETSIZE descriptors is left to the kernel: nothing says how long the sets are.
  */
 #include "entry/preload.h"
 
@@ -15,6 +16,7 @@
 
 #include "base/memory.h"
 #include "base/syscall.h"
+#include "base/user_mem.h"
 #include "cmd/bpf.h"
 #include "object/object.h"
 #include "object/wake.h"
@@ -73,14 +75,33 @@ static bool polls(int fd)
 	return ours;
 }
 
-static bool any_of_ours(const struct pollfd *fds, nfds_t count)
+/* What the kernel says of any file that is asked for it. */
+#define ALWAYS (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM)
+
+/*
+ * A look at a descriptor costs system calls. Ours are among those that the kernel calls ready, or
+ * that do not ask for what it would say. It has checked the array by then.
+ */
+static bool any_of_ours(struct pollfd *fds, nfds_t count)
 {
+	const struct timespec now = {0};
+	const int saved = errno;
+	int ready;
+
 	if (likely(!*realm_path()))
 		return false;
-	for (nfds_t i = 0; i < count; i++)
-		if (polls(fds[i].fd))
+	ready = NEXT(ppoll)(fds, count, &now, NULL);
+	errno = saved;
+	for (nfds_t i = 0; i < count && ready >= 0; i++)
+		if ((fds[i].revents & ALWAYS || !(fds[i].events & ALWAYS)) && polls(fds[i].fd))
 			return true;
 	return false;
+}
+
+static bool is_time(const struct timespec *timeout)
+{
+	return !timeout ||
+	       (timeout->tv_sec >= 0 && timeout->tv_nsec >= 0 && timeout->tv_nsec < NS);
 }
 
 static int begin_wait(const struct waits *waits, nfds_t i)
@@ -240,7 +261,7 @@ EXPORT int poll(struct pollfd *fds, nfds_t count, int ms)
 EXPORT int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout,
 		 const sigset_t *mask)
 {
-	if (likely(!any_of_ours(fds, count)))
+	if (likely(!is_time(timeout) || !any_of_ours(fds, count)))
 		return NEXT(ppoll)(fds, count, timeout, mask);
 	return poll_ours(fds, count, timeout, mask);
 }
@@ -281,12 +302,25 @@ static short asked_of(fd_set *const sets[3], int fd)
 	return events;
 }
 
+static bool read_sets(int nfds, fd_set *const sets[3], fd_set *const copies[3])
+{
+	const size_t bytes = ((size_t)nfds + 63) / 64 * 8;
+
+	for (int i = 0; i < 3; i++)
+		if (sets[i] && user_read(copies[i], PTR_U64(sets[i]), bytes))
+			return false;
+	return true;
+}
+
 static bool select_has_ours(int nfds, fd_set *const sets[3])
 {
-	if (likely(!*realm_path()))
+	fd_set room[3] = {0}, *const copies[3] = {&room[0], &room[1], &room[2]};
+
+	if (likely(!*realm_path()) || nfds < 0 || nfds > FD_SETSIZE ||
+	    !read_sets(nfds, sets, copies))
 		return false;
-	for (int fd = 0; fd < MIN(nfds, FD_SETSIZE); fd++)
-		if (asked_of(sets, fd) && polls(fd))
+	for (int fd = 0; fd < nfds; fd++)
+		if (asked_of(copies, fd) && polls(fd))
 			return true;
 	return false;
 }
@@ -318,7 +352,7 @@ static int select_ours(int nfds, fd_set *const sets[3], const struct timespec *t
 	nfds_t count = 0;
 	int ready;
 
-	for (int fd = 0; fd < MIN(nfds, FD_SETSIZE); fd++)
+	for (int fd = 0; fd < nfds; fd++)
 		if (asked_of(sets, fd))
 			fds[count++] = (struct pollfd){.fd = fd, .events = asked_of(sets, fd)};
 	ready = poll_ours(fds, count, timeout, mask);
@@ -330,7 +364,7 @@ EXPORT int pselect(int nfds, fd_set *in, fd_set *out, fd_set *other, const struc
 {
 	fd_set *const sets[3] = {in, out, other};
 
-	if (likely(!select_has_ours(nfds, sets)))
+	if (likely(!is_time(timeout) || !select_has_ours(nfds, sets)))
 		return NEXT(pselect)(nfds, in, out, other, timeout, mask);
 	return select_ours(nfds, sets, timeout, mask);
 }
@@ -343,7 +377,8 @@ EXPORT int select(int nfds, fd_set *in, fd_set *out, fd_set *other, struct timev
 	s64 until, left;
 	int ready;
 
-	if (likely(!select_has_ours(nfds, sets)))
+	if (likely((timeout && (timeout->tv_sec < 0 || timeout->tv_usec < 0)) ||
+		   !select_has_ours(nfds, sets)))
 		return NEXT(select)(nfds, in, out, other, timeout);
 	if (!timeout)
 		return select_ours(nfds, sets, NULL, NULL);

@@ -495,8 +495,8 @@ static int from_unknown_fd(int fd, s64 position, enum object_kind kind, struct o
 	u64 identity;
 	int err = 0;
 
-	if (position == -EBADF)
-		return -EBADF;
+	if (position < 0) /* ESPIPE: no regular file */
+		return position == -EBADF ? -EBADF : -EINVAL;
 	if (is_position(position)) {
 		identity = (u64)position & ~ACCESS_MASK;
 		native = (enum object_access)((u64)position >> ACCESS_SHIFT & 3);

@@ -390,6 +390,54 @@ static void epoll_others(void **state)
 	close(set);
 }
 
+/* A set that was closed has nothing to say to the next one of the same number. */
+static void epoll_again(void **state)
+{
+	int set = new_set(ring, EPOLLIN, 8), next;
+
+	(void)state;
+	assert_int_equal(submit(1, 0), 1);
+	close(set);
+	next = epoll_create1(EPOLL_CLOEXEC);
+	assert_int_equal(next, set);
+	assert_int_equal(events_of(next, 0), 0);
+	close(next);
+	assert_int_equal(new_set(ring, EPOLLIN, 7), set);
+	assert_int_equal(events_of(set, 0), 1);
+	close(set);
+	assert_int_equal(epoll_create(1), set);
+	assert_int_equal(events_of(set, 0), 0);
+	close(set);
+	assert_int_equal(epoll_create(0), -1);
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(epoll_create1(1), -1);
+	assert_int_equal(errno, EINVAL);
+}
+
+/* What was closed is in no set any more. */
+static void epoll_closed(void **state)
+{
+	int map = map_create(BPF_MAP_TYPE_RINGBUF, 0, 0, RING_BYTES, 0), set, other;
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = 7};
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, map, 0);
+	uint64_t *at = page;
+
+	(void)state;
+	assert_ptr_not_equal(page, MAP_FAILED);
+	*at = (uint64_t)-8; /* behind: there is data */
+	set = new_set(map, EPOLLIN, 7);
+	assert_int_equal(events_of(set, 0), 1);
+	munmap(page, 4096);
+	close(map);
+	assert_int_equal(events_of(set, 0), 0);
+	other = map_create(BPF_MAP_TYPE_RINGBUF, 0, 0, RING_BYTES, 0);
+	assert_int_equal(other, map);
+	assert_int_equal(events_of(set, 0), 0);
+	assert_int_equal(epoll_ctl(set, EPOLL_CTL_ADD, other, &event), 0);
+	close(other);
+	close(set);
+}
+
 static void *submit_later(void *number)
 {
 	usleep(100000);
@@ -463,6 +511,39 @@ static void selecting(void **state)
 	expect_submitted(thread);
 }
 
+static void expect_errno(int answer, int error)
+{
+	assert_int_equal(answer, -1);
+	assert_int_equal(errno, error);
+}
+
+/* The kernel's answers, whatever descriptors of ours there are. */
+static void wrong_arguments(void **state)
+{
+	struct timespec times[] = {{-1, 0}, {0, -1}, {0, 1000000000}};
+	struct pollfd fd = {.fd = ring, .events = POLLIN};
+	struct timeval before = {-1, 0};
+	void *volatile nowhere = (void *)16;
+	fd_set in;
+
+	(void)state;
+	expect_errno(poll(nowhere, 1, 0), EFAULT);
+	expect_errno(poll(nowhere, 1 << 30, 0), EINVAL);
+	expect_errno(select(ring + 1, nowhere, NULL, NULL, NULL), EFAULT);
+	expect_errno(select(-1, NULL, NULL, NULL, NULL), EINVAL);
+	FD_ZERO(&in);
+	FD_SET(ring, &in);
+	for (unsigned i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		expect_errno(ppoll(&fd, 1, &times[i], NULL), EINVAL);
+		expect_errno(pselect(ring + 1, &in, NULL, NULL, &times[i], NULL), EINVAL);
+	}
+	expect_errno(select(ring + 1, &in, NULL, NULL, &before), EINVAL);
+	errno = 77;
+	assert_int_equal(poll(nowhere, 0, 0), 0);
+	assert_int_equal(poll(&fd, 1, 0), 0);
+	assert_int_equal(errno, 77);
+}
+
 /* The poll of maps that are no ring. */
 static void other_maps(void **state)
 {
@@ -470,6 +551,9 @@ static void other_maps(void **state)
 	struct pollfd fd = {.fd = map, .events = POLLIN};
 
 	(void)state;
+	assert_int_equal(poll(&fd, 1, -1), 1);
+	assert_int_equal(fd.revents, POLLERR);
+	fd.events = 0;
 	assert_int_equal(poll(&fd, 1, -1), 1);
 	assert_int_equal(fd.revents, POLLERR);
 	close(map);
@@ -698,6 +782,7 @@ int main(void)
 		TEST(queries),       TEST(wrapping),        TEST(wrong_positions),
 		TEST(several_rings), TEST(epoll_levels),    TEST(epoll_edges),
 		TEST(epoll_control), TEST(epoll_others),    TEST(polling),
+		TEST(epoll_again),   TEST(epoll_closed),    TEST(wrong_arguments),
 		TEST(selecting),     TEST(other_maps),      TEST(libbpf_consumer),
 		TEST(killed_producer), TEST(misuse),
 		TEST(dynptr_records), TEST(dynptr_memory),
