@@ -64,7 +64,8 @@ HELPER_FN(get_stackid)
 	const u64 known = SKIP_MASK | BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP | BPF_F_REUSE_STACKID;
 	struct map *map = U64_PTR(r2);
 	const bool build_ids = stack_map_has_build_ids(map);
-	u64 frames[STACK_DEPTH_MAX], trace[STACK_DEPTH_MAX];
+	struct bpf_stack_build_id trace[STACK_DEPTH_MAX]; /* the larger kind of frame */
+	u64 frames[STACK_DEPTH_MAX];
 	u32 bytes;
 	int count;
 

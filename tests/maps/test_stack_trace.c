@@ -298,6 +298,23 @@ static void test_build_ids(void **state)
 	close(map);
 }
 
+/* As many frames with build ids as a value can have room for. */
+static void test_deep_build_ids(void **state)
+{
+	int map = map_create(STACK_TRACE, 4, 32 * 127, 4, BPF_F_STACK_BUILD_ID);
+	int prog = load_stackid(map), id = run_deep(prog, USER, DEPTH - 1);
+	struct bpf_stack_build_id ids[127];
+	uint32_t key = (uint32_t)id;
+
+	(void)state;
+	assert_true(id >= 0);
+	assert_int_equal(map_lookup(map, &key, ids), 0);
+	for (unsigned i = 2; i < DEPTH - 3; i++)
+		check_build_ids(ids, i);
+	close(prog);
+	close(map);
+}
+
 #ifdef __x86_64__
 /* With anything in the register of the frame pointer. */
 static long run_with_frame_pointer(int prog, uint64_t flags, uint64_t pointer)
@@ -355,7 +372,7 @@ int main(void)
 		cmocka_unit_test(test_get_stack_sizes), cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_stackid),   cmocka_unit_test(test_indices),
 		cmocka_unit_test(test_one_slot),  cmocka_unit_test(test_reuse),
-		cmocka_unit_test(test_build_ids),
+		cmocka_unit_test(test_build_ids), cmocka_unit_test(test_deep_build_ids),
 #ifdef __x86_64__
 		cmocka_unit_test(test_broken_stacks),
 #endif
