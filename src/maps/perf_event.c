@@ -74,9 +74,9 @@ u64 perf_event_now(void)
 }
 
 /* The fields before RAW; their number. There is no kernel address that the event came from. */
-static u32 sample_words(const struct perf_event *event, u64 words[SAMPLE_WORDS_MAX])
+static u32 sample_words(const struct perf_event *event, u64 type, u64 words[SAMPLE_WORDS_MAX])
 {
-	const u64 type = event->control->sample_type, id = event->object.id;
+	const u64 id = event->object.id;
 	u32 count = 0;
 
 	if (type & PERF_SAMPLE_IDENTIFIER)
@@ -103,6 +103,7 @@ static u32 sample_words(const struct perf_event *event, u64 words[SAMPLE_WORDS_M
 struct sample {
 	u64 words[SAMPLE_WORDS_MAX];
 	u32 nr_words;
+	bool has_raw;
 	u32 raw_bytes; /* as the record says: what the program gave, padded */
 	u64 bytes;
 };
@@ -111,19 +112,20 @@ static int sample_prepare(const struct perf_event *event, const struct perf_raw 
 			  struct sample *sample)
 {
 	const u64 given = (u64)raw->size + raw->packet_size;
+	const u64 type = load_relaxed(&event->control->sample_type); /* once: others may change it */
 
-	sample->nr_words = sample_words(event, sample->words);
+	sample->nr_words = sample_words(event, type, sample->words);
 	sample->bytes = sizeof(struct perf_event_header) + sample->nr_words * sizeof(u64);
+	sample->has_raw = type & PERF_SAMPLE_RAW;
 	sample->raw_bytes = 0;
-	if (event->control->sample_type & PERF_SAMPLE_RAW) {
+	if (sample->has_raw) {
 		sample->raw_bytes = (u32)(ROUND_UP(given + sizeof(u32), 8) - sizeof(u32));
 		sample->bytes += sizeof(u32) + sample->raw_bytes;
 	}
 	return sample->bytes > UINT16_MAX ? -E2BIG : 0; /* the header could not say so */
 }
 
-static void put_sample(const struct perf_event *event, struct place *to,
-		       const struct sample *sample, const struct perf_raw *raw)
+static void put_sample(struct place *to, const struct sample *sample, const struct perf_raw *raw)
 {
 	const struct perf_event_header header = {.type = PERF_RECORD_SAMPLE,
 						 .misc = PERF_RECORD_MISC_KERNEL,
@@ -132,7 +134,7 @@ static void put_sample(const struct perf_event *event, struct place *to,
 
 	put(to, &header, sizeof(header));
 	put(to, sample->words, sample->nr_words * sizeof(u64));
-	if (!(event->control->sample_type & PERF_SAMPLE_RAW))
+	if (!sample->has_raw)
 		return;
 	put(to, &sample->raw_bytes, sizeof(u32));
 	if (raw->size)
@@ -199,7 +201,7 @@ static int output_locked(struct perf_event *event, const struct sample *sample,
 	}
 	if (lost)
 		put_lost(event, &to, lost);
-	put_sample(event, &to, sample, raw);
+	put_sample(&to, sample, raw);
 	*wakes = counts_as_wakeup(control, size, to.at);
 	if (*wakes) {
 		store_relaxed(&control->waker, thread_id());

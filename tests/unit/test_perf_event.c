@@ -8,7 +8,10 @@
 #include "maps/perf_event.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/epoll.h>
+
+#include "base/atomic.h"
 
 #define PAGES 2u
 
@@ -156,6 +159,39 @@ static void tampered_files(void **state)
 	drop();
 }
 
+#define FLIPS 20000000u
+
+static void *flip_type(void *flips)
+{
+	for (u32 i = 1; i <= FLIPS; i++) {
+		__atomic_xor_fetch(&event->control->sample_type, PERF_SAMPLE_RAW, __ATOMIC_RELAXED);
+		store_release((u32 *)flips, i);
+	}
+	return NULL;
+}
+
+/* What a sample has is decided once; none is larger than the ring. */
+static void changing_type(void **state)
+{
+	static u8 data[3 * PAGES * PAGE_BYTES];
+	const struct perf_raw large = {.data = data, .size = sizeof(data)};
+	u32 flips = 0;
+	pthread_t thread;
+
+	(void)state;
+	make();
+	memset(data, 0xee, sizeof(data));
+	assert_int_equal(pthread_create(&thread, NULL, flip_type, &flips), 0);
+	while (load_acquire(&flips) < FLIPS) {
+		perf_event_output(event, &large);
+		page()->data_tail = page()->data_head;
+	}
+	pthread_join(thread, NULL);
+	for (unsigned i = 0; i < (PAGES - 1) * PAGE_BYTES; i++)
+		assert_int_not_equal(event->object.region.base[PAGE_BYTES + i], 0xee);
+	drop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -163,6 +199,7 @@ int main(void)
 		cmocka_unit_test(death_at_any_change),
 		cmocka_unit_test(owed_wakeup),
 		cmocka_unit_test(tampered_files),
+		cmocka_unit_test(changing_type),
 	};
 	const char *directory = make_realm_directory();
 
