@@ -220,9 +220,13 @@ static u64 release(struct vm_run *run, u64 address, u64 flags, bool discard)
 	if (dynptr->kind != DYNPTR_RINGBUF)
 		return vm_faultf(run, "the dynptr is not that of a record");
 	record = PTR_U64(dynptr->data);
-	drop_record(run, dynptr->data);
 	memset(U64_PTR(address), 0, DYNPTR_BYTES);
-	return record ? vm_release_record(run, record, flags, discard) : 0;
+	if (!record) {
+		dynptr_drop(run, dynptr);
+		return 0;
+	}
+	drop_record(run, U64_PTR(record));
+	return vm_release_record(run, record, flags, discard);
 }
 
 HELPER_FN(ringbuf_submit_dynptr)

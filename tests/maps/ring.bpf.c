@@ -166,6 +166,20 @@ int hold(struct __sk_buff *skb)
 
 __s64 results[16];
 
+/* Two records of which neither gets room are released one by one. */
+SEC("socket")
+int dynptr_no_room(struct __sk_buff *skb)
+{
+	struct bpf_dynptr first, second;
+
+	results[0] = bpf_ringbuf_reserve_dynptr(&ring, size, 0, &first);
+	results[1] = bpf_ringbuf_reserve_dynptr(&ring, size, 0, &second);
+	bpf_ringbuf_discard_dynptr(&first, 0);
+	results[2] = bpf_dynptr_write(&second, 0, &number, sizeof(number), 0);
+	bpf_ringbuf_submit_dynptr(&second, 0);
+	return 3;
+}
+
 /* A record of any size: what reserving says, then writing in front, at the end and beyond. */
 SEC("socket")
 int dynptr_record(struct __sk_buff *skb)

@@ -697,6 +697,16 @@ static void dynptr_records(void **state)
 	assert_int_equal(*producer, 32 + 1016);
 }
 
+static void dynptr_no_room(void **state)
+{
+	static const int64_t none[] = {-EINVAL, -EINVAL, -EINVAL};
+
+	(void)state;
+	skel->bss->size = RING_BYTES;
+	assert_int_equal(run(PROG(dynptr_no_room)), 3);
+	expect_results(none, 3);
+}
+
 static void dynptr_memory(void **state)
 {
 	static const int64_t wanted[] = {0, 0, -E2BIG, -EINVAL, 0, 'a', -EINVAL, -E2BIG,
@@ -785,7 +795,7 @@ int main(void)
 		TEST(epoll_again),   TEST(epoll_closed),    TEST(wrong_arguments),
 		TEST(selecting),     TEST(other_maps),      TEST(libbpf_consumer),
 		TEST(killed_producer), TEST(misuse),
-		TEST(dynptr_records), TEST(dynptr_memory),
+		TEST(dynptr_records), TEST(dynptr_no_room), TEST(dynptr_memory),
 	};
 
 	require_bpf();
