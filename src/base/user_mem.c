@@ -28,6 +28,8 @@
  */
 #define MAIN_STACK_BYTES (1u << 20)
 
+#define STRING_PART 256u /* of a string are read at once; dst gets none that lie behind its end */
+
 struct stack {
 	uintptr_t low, high;
 	bool known;
@@ -149,17 +151,19 @@ INLINE int copy_slowly(u64 user, void *ours, size_t len, bool write)
 
 long user_read_string(char *dst, u64 user, size_t size)
 {
-	size_t done = 0, part;
+	char part[STRING_PART];
+	size_t done = 0, len;
 	const char *nul;
 
 	while (done < size) {
-		part = page_part(user + done, size - done);
-		if (copy_slowly(user + done, dst + done, part, false))
+		len = MIN(page_part(user + done, size - done), sizeof(part));
+		if (copy_slowly(user + done, part, len, false))
 			return -EFAULT;
-		nul = memchr(dst + done, 0, part);
+		nul = memchr(part, 0, len);
+		memcpy(dst + done, part, nul ? (size_t)(nul - part) + 1 : len);
 		if (nul)
-			return nul - dst;
-		done += part;
+			return (long)(done + (size_t)(nul - part));
+		done += len;
 	}
 	if (size)
 		dst[size - 1] = 0;

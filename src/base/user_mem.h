@@ -15,6 +15,7 @@ must_check int user_write(u64 user, const void *src, size_t len);
 /*
  * Copies a NUL-terminated string of at most size bytes, NUL included. Returns its length without
  * the NUL, -EFAULT, or -ENAMETOOLONG when there is no NUL within size bytes (dst is then cut).
+ * Nothing is written behind the NUL.
  */
 must_check long user_read_string(char *dst, u64 user, size_t size);
 

@@ -216,6 +216,16 @@ static u64 probe_string(u64 to, u32 size, u64 from, u64 error)
 	return len < 0 ? probe_failed(to, size, error) : (u64)len + 1;
 }
 
+/* Of a user's string the kernel writes whole words, as far as there is room: zeros behind the NUL. */
+static u64 probe_user_string(u64 to, u32 size, u64 from, u64 error)
+{
+	const u64 result = probe_string(to, size, from, error), words = ROUND_UP(result, 8);
+
+	if ((s64)result > 0 && words <= size)
+		memset(U64_PTR(to + result), 0, words - result);
+	return result;
+}
+
 #define PROBE(name, how, error)                                                                    \
 	HELPER_FN(name)                                                                            \
 	{                                                                                          \
@@ -225,9 +235,9 @@ PROBE(probe_read, probe_bytes, HELPER_ERROR(EFAULT))
 PROBE(probe_read_kernel, probe_bytes, kernel_error(r3))
 PROBE(probe_read_user, probe_bytes, HELPER_ERROR(EFAULT))
 PROBE(copy_from_user, probe_bytes, HELPER_ERROR(EFAULT))
-PROBE(probe_read_str, probe_string, HELPER_ERROR(EFAULT))
+PROBE(probe_read_str, probe_user_string, HELPER_ERROR(EFAULT))
 PROBE(probe_read_kernel_str, probe_string, kernel_error(r3))
-PROBE(probe_read_user_str, probe_string, HELPER_ERROR(EFAULT))
+PROBE(probe_read_user_str, probe_user_string, HELPER_ERROR(EFAULT))
 
 /* Numbers */
 

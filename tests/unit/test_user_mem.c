@@ -176,6 +176,9 @@ static void test_strings(void **state)
 	memset(mem, 'y', PAGE_BYTES + 100);
 	mem[PAGE_BYTES + 100] = 0;
 	assert_int_equal(user_read_string(out, ptr64(mem), sizeof(out)), PAGE_BYTES + 100);
+	memset(out, '.', 8);
+	assert_int_equal(user_read_string(out, ptr64("ab\0cd"), 8), 2);
+	assert_memory_equal(out, "ab\0.....", 8);
 	munmap(mem, SIZE);
 }
 

@@ -335,6 +335,39 @@ static void congestion(void **state)
 	}
 }
 
+/* Who reads a string gets none of what lies behind it: such buffers are keys of maps. */
+static void strings(void **state)
+{
+	static const struct {
+		int helper, size;
+		char wanted[17]; /* of the dots that were there */
+	} cases[] = {
+		{BPF_FUNC_probe_read_user_str, 16, "ab\0\0\0\0\0\0........"},
+		{BPF_FUNC_probe_read_user_str, 8, "ab\0\0\0\0\0\0........"},
+		{BPF_FUNC_probe_read_user_str, 7, "ab\0............."},
+		{BPF_FUNC_probe_read_user_str, 3, "ab\0............."},
+		{BPF_FUNC_probe_read_user_str, 2, "a\0.............."},
+		{BPF_FUNC_probe_read_str, 16, "ab\0\0\0\0\0\0........"},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		static const char source[32] = "ab\0secret behind the string";
+		uint64_t context[3] = {ptr64(source)};
+		int program = LOAD(SYSCALL_PROG, MOV_X(R6, R1), LD64(R1, 0x2e2e2e2e2e2e2e2eull),
+				   ST_X(DW, R10, -16, R1), ST_X(DW, R10, -8, R1), MOV_X(R1, R10),
+				   ALU64_K(ADD, R1, -16), MOV_K(R2, cases[i].size), LD(DW, R3, R6, 0),
+				   CALL(cases[i].helper), ST_X(DW, R6, 0, R0), LD(DW, R1, R10, -16),
+				   ST_X(DW, R6, 8, R1), LD(DW, R1, R10, -8), ST_X(DW, R6, 16, R1),
+				   MOV_K(R0, 0), EXIT);
+
+		run_on(program, context, sizeof(context));
+		assert_int_equal(context[0], cases[i].size < 3 ? cases[i].size : 3);
+		assert_memory_equal(context + 1, cases[i].wanted, 16);
+		close(program);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +375,7 @@ int main(void)
 		cmocka_unit_test(other_commands),
 		cmocka_unit_test(loads_programs),
 		cmocka_unit_test(names),
+		cmocka_unit_test(strings),
 		cmocka_unit_test(signals),
 		cmocka_unit_test(namespaces),
 		cmocka_unit_test(nothing_around),
