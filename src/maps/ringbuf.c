@@ -131,9 +131,12 @@ static cold bool discard_dead(struct map *map)
 	pass_committed(map);
 	while (ring->pending != ring->produced && owner_is_dead(map, ring->pending)) {
 		struct record *record = record_at(map, ring->pending);
+		u32 len = load_relaxed(&record->len);
 
-		store_release(&record->len, (record->len & ~BPF_RINGBUF_BUSY_BIT) |
-						    BPF_RINGBUF_DISCARD_BIT);
+		/* Not one that its owner has committed as its last deed. */
+		if (is_busy(len))
+			atomic_cas(&record->len, &len,
+				   (len & ~BPF_RINGBUF_BUSY_BIT) | BPF_RINGBUF_DISCARD_BIT);
 		discarded = true;
 		pass_committed(map);
 	}
