@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/wait.h>
@@ -517,6 +518,19 @@ static void expect_errno(int answer, int error)
 	assert_int_equal(errno, error);
 }
 
+/* More than the process may have open. (Just more: sanitizers look at all of them first.) */
+static void expect_too_many(struct pollfd *nowhere)
+{
+	struct rlimit before, low;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = before;
+	low.rlim_cur = 256;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	expect_errno(poll(nowhere, 257, 0), EINVAL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 /* The kernel's answers, whatever descriptors of ours there are. */
 static void wrong_arguments(void **state)
 {
@@ -528,7 +542,7 @@ static void wrong_arguments(void **state)
 
 	(void)state;
 	expect_errno(poll(nowhere, 1, 0), EFAULT);
-	expect_errno(poll(nowhere, 1 << 30, 0), EINVAL);
+	expect_too_many(nowhere);
 	expect_errno(select(ring + 1, nowhere, NULL, NULL, NULL), EFAULT);
 	expect_errno(select(-1, NULL, NULL, NULL, NULL), EINVAL);
 	FD_ZERO(&in);
