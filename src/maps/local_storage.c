@@ -47,21 +47,24 @@ static void *storage_lookup(struct map *map, const void *owner)
 	return hash_map_ops.lookup(elements_of(map), owner);
 }
 
-/* Deletes what belonged to owners that are gone; the number of those that are left. */
+/*
+ * Deletes what belonged to owners that are gone; the number of those that are left. By slots, since
+ * keys may lead in circles in a file that somebody scribbled on.
+ */
 static cold u32 sweep(struct map *map)
 {
-	struct foreign owner, next;
-	u32 left = 0;
-	int err = hash_map_ops.get_next_key(elements_of(map), NULL, &next);
+	struct foreign owner;
+	u32 left = 0, cursor = 0, count;
+	int err;
 
-	while (!err && left < OWNERS_MAX) {
-		owner = next;
-		err = hash_map_ops.get_next_key(elements_of(map), &owner, &next);
-		if (foreign_is_gone(map->ops->key_kind, &owner))
+	do {
+		count = 1;
+		err = hash_map_ops.walk(elements_of(map), &cursor, &owner, NULL, &count, false);
+		if (count && foreign_is_gone(map->ops->key_kind, &owner))
 			hash_map_ops.delete(elements_of(map), &owner);
 		else
-			left++;
-	}
+			left += count;
+	} while (!err);
 	return left;
 }
 

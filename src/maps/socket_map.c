@@ -46,21 +46,23 @@ static bool socket_get(struct map *map, const void *key, struct socket_id *socke
 	return false;
 }
 
+/* By slots, since keys may lead in circles in a file that somebody scribbled on. False: the end. */
+static bool next_element(const struct map *map, u32 *cursor, void *key, struct socket_id *socket)
+{
+	u32 count = 1;
+
+	return !hash_map_ops.walk(hash_of(map), cursor, key, socket, &count, false) || count;
+}
+
 static bool remove_gone(struct map *map)
 {
-	u64 keys[2 * KEY_MAX / sizeof(u64)];
-	u8 *key = (u8 *)keys, *next = key + KEY_MAX;
+	u64 key[KEY_MAX / sizeof(u64)];
 	struct socket_id socket;
 	bool removed = false;
-	int err = hash_map_ops.get_next_key(hash_of(map), NULL, next);
+	u32 cursor = 0;
 
-	while (!err) {
-		memcpy(key, next, map->key_size);
-		err = hash_map_ops.get_next_key(hash_of(map), key, next);
-		if (!hash_map_ops.copy_value(hash_of(map), key, &socket) &&
-		    !socket_get(map, key, &socket))
-			removed = true;
-	}
+	while (next_element(map, &cursor, key, &socket))
+		removed |= !socket_get(map, key, &socket);
 	return removed;
 }
 
@@ -122,16 +124,11 @@ static int check_presence(bool present, u64 flags)
 static bool is_in_map(struct map *map, const struct socket_id *socket)
 {
 	struct socket_id other;
-	u32 key, next;
-	int err = hash_map_ops.get_next_key(hash_of(map), NULL, &next);
+	u32 key, cursor = 0;
 
-	while (!err) {
-		key = next;
-		if (!hash_map_ops.copy_value(hash_of(map), &key, &other) &&
-		    other.cookie == socket->cookie)
+	while (next_element(map, &cursor, &key, &other))
+		if (other.cookie == socket->cookie)
 			return true;
-		err = hash_map_ops.get_next_key(hash_of(map), &key, &next);
-	}
 	return false;
 }
 
@@ -225,12 +222,14 @@ static int xsk_copy_value(struct map *map, const void *key, void *value)
 static int sockhash_get_next_key(struct map *map, const void *key, void *next_key)
 {
 	struct socket_id socket;
-	int err;
+	int err = 0;
 
-	do {
+	for (u32 i = 0; i <= map->max_entries && !err; i++) {
 		err = hash_map_ops.get_next_key(hash_of(map), key, next_key);
-	} while (!err && !socket_get(map, next_key, &socket));
-	return err;
+		if (!err && socket_get(map, next_key, &socket))
+			return 0;
+	}
+	return -ENOENT;
 }
 
 /* Program context: is there a socket to redirect to? */

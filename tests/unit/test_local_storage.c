@@ -177,12 +177,37 @@ static void death_while_making_room(void **state)
 	}
 }
 
+/* Keys that lead in circles: looking for owners that are gone ends all the same. */
+static void copied_words(void **state)
+{
+	struct foreign self;
+
+	assert_int_equal(foreign_current_task(&self), 0);
+	srand(1);
+	for (u32 round = 0; round < 20; round++) {
+		struct map *map = create(BPF_MAP_TYPE_TASK_STORAGE);
+		u64 *words = map->private;
+		const u32 nr_words = 1u << 17;
+
+		for (u32 i = 0; i < 1000; i++) {
+			const struct foreign owner = gone(i);
+			int err = update(map, &owner, i + 1);
+
+			assert_true(!err || err == -EBUSY || err == -ENOMEM);
+			for (u32 n = 0; n < 200; n++)
+				words[64 + (u32)rand() % nr_words] = words[64 + (u32)rand() % nr_words];
+		}
+		close_map(map);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(owners_that_are_gone_make_room),
 		cmocka_unit_test(the_far_limit),
 		cmocka_unit_test(death_while_making_room),
+		cmocka_unit_test(copied_words),
 	};
 	const char *directory = make_realm_directory();
 
