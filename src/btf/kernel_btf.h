@@ -8,21 +8,14 @@
 
 #include "btf/btf.h"
 
-struct kernel_btf {
-	u8 *data;
-	size_t size, mapped;
-	const u8 *types, *types_end;
-	const char *strings;
-	u32 strings_len;
-};
-
-/* For the rest of the process. 0; -ENOENT on a machine that does not offer it, -ENOMEM, -EINVAL. */
-must_check int kernel_btf_get(const struct kernel_btf **btf);
+/*
+ * For the rest of the process. 0; -ENOENT on a machine that does not offer it, -ENOMEM, -EINVAL.
+ * Takes some milliseconds at first.
+ */
+must_check int kernel_btf_get(const struct btf **btf);
 /* The name of the function with this id; NULL when the id is not that of one. */
-const char *kernel_btf_function(const struct kernel_btf *btf, u32 id);
+const char *kernel_btf_function(const struct btf *btf, u32 id);
 /* The first type of that name and kind (BTF_KIND_*), or -ENOENT. */
-long kernel_btf_find(const struct kernel_btf *btf, const char *name, u32 kind);
-/* All types by their ids, for the rest of the process. Returns what kernel_btf_get() does. */
-must_check int kernel_btf_types(const struct btf **types);
+long kernel_btf_find(const struct btf *btf, const char *name, u32 kind);
 
 #endif

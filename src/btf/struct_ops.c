@@ -64,7 +64,7 @@ static bool is_struct(const struct btf_type *t)
 
 static int kernel_types(const struct btf **btf)
 {
-	int err = kernel_btf_types(btf);
+	int err = kernel_btf_get(btf);
 
 	return !err || err == -ENOMEM ? err : -ENOTSUPP;
 }
@@ -116,21 +116,17 @@ int ops_table_of_value(u32 value_type_id, struct ops_table *table)
 
 int ops_table_of(u32 id, struct ops_table *table)
 {
-	const struct kernel_btf *kernel;
 	const struct btf *btf;
 	char name[NAME_CHARS];
 	long value;
 	int err = kernel_types(&btf);
 
-	if (err)
-		return err;
-	err = table_init(table, btf, id);
 	if (!err)
-		err = kernel_btf_get(&kernel);
+		err = table_init(table, btf, id);
 	if (err)
 		return err;
 	snprintf(name, sizeof(name), VALUE_PREFIX "%s", table->name);
-	value = kernel_btf_find(kernel, name, BTF_KIND_STRUCT);
+	value = kernel_btf_find(btf, name, BTF_KIND_STRUCT);
 	return value < 0 ? -ENOTSUPP : ops_table_of_value((u32)value, table);
 }
 
@@ -275,7 +271,6 @@ int ops_method(u32 id, u32 index, struct ops_method *method)
 bool ops_arg_may_be_null(u32 id, u32 index, u32 arg)
 {
 	static const char suffix[] = "__nullable";
-	const struct kernel_btf *kernel;
 	const struct btf_type *proto;
 	struct ops_member member;
 	struct ops_table table;
@@ -283,10 +278,10 @@ bool ops_arg_may_be_null(u32 id, u32 index, u32 arg)
 	const char *name;
 	long found;
 
-	if (method_at(id, index, &table, &member) || kernel_btf_get(&kernel))
+	if (method_at(id, index, &table, &member))
 		return false;
 	snprintf(function, sizeof(function), "%s__%s", table.name, member.name);
-	found = kernel_btf_find(kernel, function, BTF_KIND_FUNC);
+	found = kernel_btf_find(table.btf, function, BTF_KIND_FUNC);
 	proto = found < 0 ? NULL : btf_type(table.btf, btf_type(table.btf, (u32)found)->type);
 	if (!proto || BTF_INFO_KIND(proto->info) != BTF_KIND_FUNC_PROTO ||
 	    arg >= BTF_INFO_VLEN(proto->info))

@@ -69,7 +69,7 @@ const struct kernel_function *kfunc_called(const struct verifier *v, const struc
 	return NULL;
 }
 
-static int open_btf(struct verifier *v, const struct kernel_btf **btf)
+static int open_btf(struct verifier *v, const struct btf **btf)
 {
 	if (kernel_btf_get(btf))
 		return -ENOTSUPP;
@@ -81,7 +81,7 @@ static int open_btf(struct verifier *v, const struct kernel_btf **btf)
 
 static int find_called(struct verifier *v, const struct bpf_insn *insn)
 {
-	const struct kernel_btf *btf;
+	const struct btf *btf;
 	int err = open_btf(v, &btf);
 	const char *name;
 
@@ -108,7 +108,7 @@ static int find_called(struct verifier *v, const struct bpf_insn *insn)
 /* What is no function is refused with the other references. */
 static int find_address(struct verifier *v, const struct bpf_insn *insn)
 {
-	const struct kernel_btf *btf;
+	const struct btf *btf;
 	const char *name;
 
 	if (open_btf(v, &btf))

@@ -99,7 +99,7 @@ static bool is_name(u64 name, u64 size)
 
 HELPER_FN(btf_find_by_name_kind)
 {
-	const struct kernel_btf *btf;
+	const struct btf *btf;
 	int err;
 
 	if (r4 || !is_name(r1, r2))
