@@ -119,14 +119,16 @@ int vm_run_part(struct vm_run *run, u32 insn, const u64 arguments[4], u64 *retva
 
 bool vm_run_next(struct vm_run *run, u64 *retval)
 {
-	const struct vm_run outer = *run;
-	struct prog *const next = run->next;
-	const struct engine *engine = run->engine;
-	void *frames;
+	struct prog *const prog = run->prog, *const next = run->next;
+	const struct engine *const outer = run->engine;
+	const struct engine *engine = outer != &interp_engine && !vm_runs_jited(next)
+					      ? &interp_engine
+					      : outer;
+	struct vm_state *const state = run->state;
+	const u64 frame = run->frame, stack_end = run->stack_end;
+	const u32 pc = run->pc;
+	void *frames = memory_alloc(engine->frames_bytes);
 
-	if (engine != &interp_engine && !vm_runs_jited(next))
-		engine = &interp_engine;
-	frames = memory_alloc(engine->frames_bytes);
 	if (!frames) {
 		vm_faultf(run, "no memory for the frames of a tail call");
 		return false;
@@ -136,12 +138,12 @@ bool vm_run_next(struct vm_run *run, u64 *retval)
 	run->next = NULL;
 	(void)!engine->run_in(run, frames, retval);
 	memory_free(frames);
-	run->engine = outer.engine;
-	run->prog = outer.prog;
-	run->state = outer.state;
-	run->pc = outer.pc;
-	run->frame = outer.frame;
-	run->stack_end = outer.stack_end;
+	run->engine = outer;
+	run->prog = prog;
+	run->state = state;
+	run->pc = pc;
+	run->frame = frame;
+	run->stack_end = stack_end;
 	return !run->fault.set;
 }
 
