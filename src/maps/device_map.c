@@ -21,6 +21,7 @@
 #include "base/interface.h"
 #include "base/memory.h"
 #include "maps/array.h"
+#include "maps/hash_within.h"
 #include "maps/object_elements.h"
 #include "maps/value.h"
 #include "shm/vcpu.h"
@@ -40,7 +41,7 @@ struct devices {
 	struct map hash; /* DEVMAP_HASH, in place of slots */
 };
 
-extern const struct map_ops devmap_hash_map_ops, hash_map_ops;
+extern const struct map_ops devmap_hash_map_ops;
 
 static inline struct devices *devices_of(const struct map *map)
 {
@@ -299,61 +300,44 @@ static cold void slots_layout(const struct map_spec *spec, u32 ncpus, struct map
 }
 
 /* The journal lies behind the HASH. */
-static cold u64 hash_part(u32 max_entries, u32 ncpus, struct map_layout *layout)
+static struct hash_within elements_like(u32 max_entries)
 {
-	const struct map_spec elements = {
-		.type = BPF_MAP_TYPE_HASH,
-		.key_size = sizeof(u32),
-		.value_size = sizeof(struct device),
-		.max_entries = max_entries,
-		.flags = BPF_F_NO_PREALLOC,
-	};
-
-	hash_map_ops.layout(&elements, ncpus, layout);
-	return ROUND_UP(layout->control_size, 64);
+	return (struct hash_within){sizeof(u32), sizeof(struct device), max_entries,
+				    BPF_F_NO_PREALLOC};
 }
 
 static cold void hash_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
 {
+	const struct hash_within like = elements_like(spec->max_entries);
 	u64 buckets = 1;
 
 	while (buckets < spec->max_entries)
 		buckets *= 2;
-	layout->control_size = hash_part(spec->max_entries, ncpus, layout) +
+	layout->control_size = hash_within_layout(&like, ncpus, layout) +
 			       object_journal_bytes(spec->key_size);
 	layout->memlock = KERNEL_DEVMAP + 8 * buckets;
 }
 
+static cold int hash_init(struct map *map)
+{
+	const struct hash_within like = elements_like(map->max_entries);
+
+	return hash_within_init(&like, map, object_journal_bytes(map->key_size));
+}
+
 static cold void devices_connect(struct devices *devices, const struct map *map)
 {
-	struct map_layout layout = {0};
+	const struct hash_within like = elements_like(map->max_entries);
 	u8 *base = map->private;
 
 	memset(devices, 0, sizeof(*devices));
 	devices->elements.store = &device_store;
-	if (!is_hash(map)) {
-		devices->elements.journal = (struct object_journal *)(void *)base;
-		devices->slots = (u64 *)(void *)(base + object_journal_bytes(map->key_size));
+	if (is_hash(map)) {
+		devices->elements.journal = hash_within_connect(&like, map, &devices->hash);
 		return;
 	}
-	base += hash_part(map->max_entries, map->ncpus, &layout);
 	devices->elements.journal = (struct object_journal *)(void *)base;
-	devices->hash = *map;
-	devices->hash.ops = &hash_map_ops;
-	devices->hash.flags |= BPF_F_NO_PREALLOC;
-	devices->hash.value_size = devices->hash.value_stride = sizeof(struct device);
-}
-
-static cold int hash_init(struct map *map)
-{
-	const struct region *region = &map->object.region;
-	struct devices devices;
-	int err;
-
-	devices_connect(&devices, map);
-	err = region_populate(region, (u64)((u8 *)devices.elements.journal - region->base),
-			      object_journal_bytes(map->key_size));
-	return err ? err : hash_map_ops.init(&devices.hash);
+	devices->slots = (u64 *)(void *)(base + object_journal_bytes(map->key_size));
 }
 
 static cold int devices_attach(struct map *map)

@@ -17,7 +17,7 @@
 
 #include "base/atomic.h"
 #include "base/memory.h"
-#include "maps/map.h"
+#include "maps/hash_within.h"
 #include "object/foreign.h"
 
 #define OWNERS_MAX (1u << 16)
@@ -34,8 +34,6 @@ struct storage {
 	struct sweeping *sweeping;
 	struct map elements;
 };
-
-extern const struct map_ops hash_map_ops;
 
 static inline struct map *elements_of(const struct map *map)
 {
@@ -134,15 +132,10 @@ static cold int storage_check_btf(const struct map_spec *spec)
 }
 
 /* The counters lie behind the HASH. */
-static cold u64 hash_part(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
+static struct hash_within elements_like(u32 value_size)
 {
-	struct map_spec elements = *spec;
-
-	elements.type = BPF_MAP_TYPE_HASH;
-	elements.key_size = sizeof(struct foreign);
-	elements.max_entries = OWNERS_MAX;
-	hash_map_ops.layout(&elements, ncpus, layout);
-	return ROUND_UP(layout->control_size, 64);
+	return (struct hash_within){sizeof(struct foreign), value_size, OWNERS_MAX,
+				    BPF_F_NO_PREALLOC};
 }
 
 /* memlock as a 6.18 kernel counts it. */
@@ -150,7 +143,9 @@ enum { KERNEL_STORAGE = 448, KERNEL_BUCKET = 16 };
 
 static cold void storage_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
 {
-	layout->control_size = hash_part(spec, ncpus, layout) + sizeof(struct sweeping);
+	const struct hash_within like = elements_like(spec->value_size);
+
+	layout->control_size = hash_within_layout(&like, ncpus, layout) + sizeof(struct sweeping);
 	layout->memlock = KERNEL_STORAGE + KERNEL_BUCKET;
 	for (u32 buckets = 1; buckets < MAX(ncpus, 2u); buckets *= 2)
 		layout->memlock += KERNEL_BUCKET * (u64)buckets;
@@ -158,30 +153,22 @@ static cold void storage_layout(const struct map_spec *spec, u32 ncpus, struct m
 
 static cold void storage_connect(struct storage *storage, const struct map *map)
 {
-	const struct map_spec spec = {.value_size = map->value_size, .flags = map->flags};
-	struct map_layout layout = {0};
-	u8 *base = map->private;
+	const struct hash_within like = elements_like(map->value_size);
 
-	storage->sweeping = (void *)(base + hash_part(&spec, map->ncpus, &layout));
-	storage->elements = *map;
-	storage->elements.ops = &hash_map_ops;
-	storage->elements.key_size = sizeof(struct foreign);
-	storage->elements.max_entries = OWNERS_MAX;
+	storage->sweeping = hash_within_connect(&like, map, &storage->elements);
 }
 
 static cold int storage_init(struct map *map)
 {
-	const struct region *region = &map->object.region;
+	const struct hash_within like = elements_like(map->value_size);
 	struct storage storage;
-	int err;
+	int err = hash_within_init(&like, map, sizeof(*storage.sweeping));
 
-	storage_connect(&storage, map);
-	err = region_populate(region, (u64)((u8 *)storage.sweeping - region->base),
-			      sizeof(*storage.sweeping));
 	if (err)
 		return err;
+	storage_connect(&storage, map);
 	storage.sweeping->next = SWEEP_MIN;
-	return hash_map_ops.init(&storage.elements);
+	return 0;
 }
 
 static cold int storage_attach(struct map *map)

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "maps/hash_within.h"
 #include "maps/object_slots.h"
 
 /* map->local of a HASH_OF_MAPS. */
@@ -19,8 +20,6 @@ struct outer_hash {
 	struct object_elements elements; /* first */
 	struct map hash;
 };
-
-extern const struct map_ops hash_map_ops;
 
 static inline struct map *hash_of(const struct map *map)
 {
@@ -145,63 +144,46 @@ static cold int hash_check(struct map_spec *spec)
 }
 
 /* The journal lies behind the HASH. */
-static cold u64 hash_part(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
+static struct hash_within elements_like(u32 key_size, u32 max_entries, u32 flags)
 {
-	struct map_spec elements = *spec;
+	return (struct hash_within){key_size, sizeof(struct object_element), max_entries,
+				    flags & BPF_F_NO_PREALLOC};
+}
 
-	elements.type = BPF_MAP_TYPE_HASH;
-	elements.value_size = sizeof(struct object_element);
-	hash_map_ops.layout(&elements, ncpus, layout);
-	return ROUND_UP(layout->control_size, 64);
+static struct hash_within elements_of(const struct map *map)
+{
+	return elements_like(map->key_size, map->max_entries, map->flags);
 }
 
 static cold void hash_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
 {
+	const struct hash_within like =
+		elements_like(spec->key_size, spec->max_entries, spec->flags);
 	const u64 spares = ncpus * (KERNEL_ELEMENT + ROUND_UP((u64)spec->key_size, 8) + 8);
 
-	layout->control_size = hash_part(spec, ncpus, layout) + object_journal_bytes(spec->key_size);
+	layout->control_size = hash_within_layout(&like, ncpus, layout) +
+			       object_journal_bytes(spec->key_size);
 	if (!(spec->flags & BPF_F_NO_PREALLOC))
 		layout->memlock -= spares; /* which a HASH has and this type has not */
 }
 
-static cold void hash_connect(struct outer_hash *outer, const struct map *map)
-{
-	const struct map_spec spec = {.type = map->header->type,
-				      .key_size = map->key_size,
-				      .max_entries = map->max_entries,
-				      .flags = map->flags};
-	struct map_layout layout = {0};
-	u8 *base = map->private;
-
-	base += hash_part(&spec, map->ncpus, &layout);
-	outer->elements.journal = (struct object_journal *)(void *)base;
-	outer->elements.store = &hash_store;
-	outer->hash = *map;
-	outer->hash.ops = &hash_map_ops;
-	outer->hash.value_size = outer->hash.value_stride = sizeof(struct object_element);
-}
-
 static cold int hash_init(struct map *map)
 {
-	const struct region *region = &map->object.region;
-	struct outer_hash outer;
-	int err = 0;
+	const struct hash_within like = elements_of(map);
 
-	hash_connect(&outer, map);
-	if (map->flags & BPF_F_NO_PREALLOC)
-		err = region_populate(region, (u64)((u8 *)outer.elements.journal - region->base),
-				      object_journal_bytes(map->key_size));
-	return err ? err : hash_map_ops.init(&outer.hash);
+	return hash_within_init(&like, map, object_journal_bytes(map->key_size));
 }
 
 static cold int hash_attach(struct map *map)
 {
 	struct outer_hash *outer = memory_alloc(sizeof(*outer));
+	const struct hash_within like = elements_of(map);
 	int err;
 
 	if (!outer)
 		return -ENOMEM;
-	hash_connect(outer, map);
+	outer->elements.journal = hash_within_connect(&like, map, &outer->hash);
+	outer->elements.store = &hash_store;
 	err = hash_map_ops.attach(&outer->hash);
 	if (err)
 		memory_free(outer);

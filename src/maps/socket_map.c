@@ -18,12 +18,12 @@
 
 #include "base/memory.h"
 #include "maps/array.h"
-#include "maps/map.h"
+#include "maps/hash_within.h"
 #include "object/socket.h"
 
 #define KEY_MAX 512u
 
-extern const struct map_ops hash_map_ops, sockhash_map_ops;
+extern const struct map_ops sockhash_map_ops;
 
 static struct map *hash_of(const struct map *map)
 {
@@ -279,17 +279,22 @@ static cold int reuseport_check_btf(const struct map_spec *spec)
 	return 0;
 }
 
+static struct hash_within elements_like(u32 key_size, u32 max_entries)
+{
+	return (struct hash_within){key_size, sizeof(struct socket_id), max_entries,
+				    BPF_F_NO_PREALLOC};
+}
+
+static struct hash_within elements_of(const struct map *map)
+{
+	return elements_like(map->key_size, map->max_entries);
+}
+
 static cold void hash_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
 {
-	const struct map_spec elements = {
-		.type = BPF_MAP_TYPE_HASH,
-		.key_size = spec->key_size,
-		.value_size = sizeof(struct socket_id),
-		.max_entries = spec->max_entries,
-		.flags = BPF_F_NO_PREALLOC,
-	};
+	const struct hash_within like = elements_like(spec->key_size, spec->max_entries);
 
-	hash_map_ops.layout(&elements, ncpus, layout);
+	hash_within_layout(&like, ncpus, layout);
 }
 
 static cold void sockmap_layout(const struct map_spec *spec, u32 ncpus, struct map_layout *layout)
@@ -321,30 +326,22 @@ static cold void sockhash_layout(const struct map_spec *spec, u32 ncpus, struct 
 	layout->memlock = KERNEL_SOCKHASH + 16 * buckets;
 }
 
-static cold void hash_connect(struct map *hash, const struct map *map)
-{
-	*hash = *map;
-	hash->ops = &hash_map_ops;
-	hash->flags = BPF_F_NO_PREALLOC;
-	hash->value_size = hash->value_stride = sizeof(struct socket_id);
-}
-
 static cold int socket_map_init(struct map *map)
 {
-	struct map hash;
+	const struct hash_within like = elements_of(map);
 
-	hash_connect(&hash, map);
-	return hash_map_ops.init(&hash);
+	return hash_within_init(&like, map, 0);
 }
 
 static cold int socket_map_attach(struct map *map)
 {
 	struct map *hash = memory_alloc(sizeof(*hash));
+	const struct hash_within like = elements_of(map);
 	int err;
 
 	if (!hash)
 		return -ENOMEM;
-	hash_connect(hash, map);
+	hash_within_connect(&like, map, hash);
 	err = hash_map_ops.attach(hash);
 	if (err)
 		memory_free(hash);
