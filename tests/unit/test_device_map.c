@@ -6,66 +6,15 @@
  */
 #include "unit/die.h"
 #include "unit/map_test.h"
+#include "unit/realm_cases.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 
-#include "cmd/bpf.h"
 #include "object/realm.h"
 #include "vm/asm.h"
 
 #define LOOPBACK 1u
-
-static char base[64];
-
-static int remove_path(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	return remove(path);
-}
-
-static int set_up(void **state)
-{
-	strcpy(base, "/dev/shm/userbpf-test-device-XXXXXX");
-	if (!mkdtemp(base))
-		return -1;
-	unsetenv("USERBPF_REALM");
-	return setenv("USERBPF_DIR", base, 1);
-}
-
-static int tear_down(void **state)
-{
-	return nftw(base, remove_path, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-#define CHECK(condition)                                                                  \
-	do {                                                                              \
-		if (!(condition)) {                                                       \
-			fprintf(stderr, "# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			_exit(1);                                                         \
-		}                                                                         \
-	} while (0)
-
-/* The realm of a process is chosen once: every case has a process. */
-static void in_child(void (*fn)(u32 type), u32 type)
-{
-	const pid_t pid = fork();
-	int status;
-
-	if (!pid) {
-		fn(type);
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-		skip();
-	assert_int_equal(status, 0);
-}
-
-static long call(int cmd, union bpf_attr *attr)
-{
-	return bpf_call(cmd, PTR_U64(attr), sizeof(*attr));
-}
 
 static int elem(int cmd, int fd, u32 key, void *value)
 {
@@ -206,15 +155,13 @@ static void dies(u32 type)
 
 static void test_dies_slots(void **state)
 {
-	in_child(dies, BPF_MAP_TYPE_DEVMAP);
+	IN_CHILD(dies(BPF_MAP_TYPE_DEVMAP));
 }
 
 static void test_dies_hash(void **state)
 {
-	in_child(dies, BPF_MAP_TYPE_DEVMAP_HASH);
+	IN_CHILD(dies(BPF_MAP_TYPE_DEVMAP_HASH));
 }
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

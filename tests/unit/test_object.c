@@ -8,7 +8,6 @@
 #include "object/object.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,19 +23,10 @@
 #include "bpf_test.h"
 #include "object/realm.h"
 #include "unit/die.h"
+#include "unit/realm_cases.h"
 
-#define CHECK(condition)                                                                  \
-	do {                                                                              \
-		if (!(condition)) {                                                       \
-			fprintf(stderr, "# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			_exit(1);                                                         \
-		}                                                                         \
-	} while (0)
-
-#define SKIPPED 77
 #define COOKIE 0x5ca1ab1eu
 
-static char base[64], realm[96];
 static int attached; /* objects of this process */
 
 /* What the types of this test keep in the control area. */
@@ -70,47 +60,11 @@ static const struct object_type btf_type = {.kind = OBJECT_BTF,
 					    .attach = attach,
 					    .detach = detach};
 
-static int remove_path(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	return remove(path);
-}
-
-static int set_up(void **state)
-{
-	strcpy(base, "/dev/shm/userbpf-test-object-XXXXXX");
-	if (!mkdtemp(base))
-		return -1;
-	snprintf(realm, sizeof(realm), "%s/default", base);
-	unsetenv("USERBPF_REALM");
-	return setenv("USERBPF_DIR", base, 1);
-}
-
-static int tear_down(void **state)
-{
-	return nftw(base, remove_path, 16, FTW_DEPTH | FTW_PHYS);
-}
-
 static void register_types(void)
 {
 	object_register(&map_type);
 	object_register(&prog_type);
 	object_register(&btf_type);
-}
-
-static void in_child(void (*fn)(void))
-{
-	const pid_t pid = fork();
-	int status;
-
-	if (!pid) {
-		register_types();
-		fn();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED)
-		skip();
-	assert_int_equal(status, 0);
 }
 
 static bool child_succeeds(pid_t pid)
@@ -217,7 +171,7 @@ static void lives_with_its_descriptor(void)
 
 static void test_descriptor(void **state)
 {
-	in_child(lives_with_its_descriptor);
+	IN_CHILD((register_types(), lives_with_its_descriptor()));
 }
 
 static void checks_descriptors(void)
@@ -263,7 +217,7 @@ static void checks_descriptors(void)
 
 static void test_descriptors(void **state)
 {
-	in_child(checks_descriptors);
+	IN_CHILD((register_types(), checks_descriptors()));
 }
 
 /* The position is lost when the application seeks or opens the file anew; the stamp remains. */
@@ -294,7 +248,7 @@ static void survives_lost_position(void)
 
 static void test_lost_position(void **state)
 {
-	in_child(survives_lost_position);
+	IN_CHILD((register_types(), survives_lost_position()));
 }
 
 static void counts_dup_and_fork(void)
@@ -425,14 +379,14 @@ static void survives_close_range(void)
 
 static void test_counting(void **state)
 {
-	in_child(counts_dup_and_fork);
-	in_child(counts_mappings);
-	in_child(survives_close_range);
+	IN_CHILD((register_types(), counts_dup_and_fork()));
+	IN_CHILD((register_types(), counts_mappings()));
+	IN_CHILD((register_types(), survives_close_range()));
 }
 
 static void test_in_flight(void **state)
 {
-	in_child(counts_descriptors_in_flight);
+	IN_CHILD((register_types(), counts_descriptors_in_flight()));
 }
 
 /* A new program image knows nothing of the old one's tables: main() comes back here. */
@@ -467,7 +421,7 @@ static void executes(void)
 
 static void test_exec(void **state)
 {
-	in_child(executes);
+	IN_CHILD((register_types(), executes()));
 }
 
 static void keeps_what_it_refers_to(void)
@@ -521,8 +475,8 @@ static void collects_orphaned_references(void)
 
 static void test_references(void **state)
 {
-	in_child(keeps_what_it_refers_to);
-	in_child(collects_orphaned_references);
+	IN_CHILD((register_types(), keeps_what_it_refers_to()));
+	IN_CHILD((register_types(), collects_orphaned_references()));
 }
 
 static void survives_kills(void)
@@ -605,8 +559,8 @@ static void dies_while_creating(void)
 
 static void test_kills(void **state)
 {
-	in_child(leaves_no_trace);
-	in_child(dies_while_creating);
+	IN_CHILD((register_types(), leaves_no_trace()));
+	IN_CHILD((register_types(), dies_while_creating()));
 }
 
 enum pinned { A_MAP, A_PROG, A_BTF, A_PIPE, NOTHING };
@@ -762,14 +716,14 @@ static void keeps_pinned_after_exit(void)
 
 static void test_pins(void **state)
 {
-	in_child(pins_by_absolute_path);
-	in_child(pins_by_relative_path);
-	in_child(gets_pinned);
+	IN_CHILD((register_types(), pins_by_absolute_path()));
+	IN_CHILD((register_types(), pins_by_relative_path()));
+	IN_CHILD((register_types(), gets_pinned()));
 }
 
 static void test_pins_keep(void **state)
 {
-	in_child(keeps_pinned_after_exit);
+	IN_CHILD((register_types(), keeps_pinned_after_exit()));
 }
 
 /* Whatever lies in the realm, by design or accident, is an errno or ignored. */
@@ -872,12 +826,12 @@ static void meets_spoilt_objects(void)
 
 static void test_garbage(void **state)
 {
-	in_child(meets_garbage);
+	IN_CHILD((register_types(), meets_garbage()));
 }
 
 static void test_spoilt_objects(void **state)
 {
-	in_child(meets_spoilt_objects);
+	IN_CHILD((register_types(), meets_spoilt_objects()));
 }
 
 /* A file of another user may hold anything behind a good stamp. */
@@ -917,8 +871,8 @@ static void serves_after_change_of_user(void)
 
 static void test_users(void **state)
 {
-	in_child(distrusts_other_users);
-	in_child(serves_after_change_of_user);
+	IN_CHILD((register_types(), distrusts_other_users()));
+	IN_CHILD((register_types(), serves_after_change_of_user()));
 }
 
 /* With every limit on descriptors: either all or nothing. */
@@ -956,7 +910,7 @@ static void runs_out_of_descriptors(void)
 
 static void test_no_descriptors(void **state)
 {
-	in_child(runs_out_of_descriptors);
+	IN_CHILD((register_types(), runs_out_of_descriptors()));
 }
 
 /* A full file system is ENOMEM, and garbage is collected before that is said. */
@@ -989,7 +943,7 @@ static void fills_file_system(void)
 
 static void test_full_file_system(void **state)
 {
-	in_child(fills_file_system);
+	IN_CHILD((register_types(), fills_file_system()));
 }
 
 static volatile bool racing;
@@ -1052,7 +1006,7 @@ static void races(void)
 
 static void test_threads(void **state)
 {
-	in_child(races);
+	IN_CHILD((register_types(), races()));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -5,11 +5,10 @@
  */
 #include "unit/die.h"
 #include "unit/map_test.h"
+#include "unit/realm_cases.h"
 
 #include <errno.h>
-#include <ftw.h>
 
-#include "cmd/bpf.h"
 #include "vm/asm.h"
 #include "vm/jit.h"
 
@@ -21,54 +20,6 @@
 #define LOAD(...)                                                                                  \
 	load((const struct bpf_insn[]){__VA_ARGS__},                                               \
 	     COUNT(((const struct bpf_insn[]){__VA_ARGS__})))
-
-static char base[64];
-
-static int remove_path(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	return remove(path);
-}
-
-static int set_up(void **state)
-{
-	strcpy(base, "/dev/shm/userbpf-test-progs-XXXXXX");
-	if (!mkdtemp(base))
-		return -1;
-	unsetenv("USERBPF_REALM");
-	return setenv("USERBPF_DIR", base, 1);
-}
-
-static int tear_down(void **state)
-{
-	return nftw(base, remove_path, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-#define CHECK(condition)                                                                  \
-	do {                                                                              \
-		if (!(condition)) {                                                       \
-			fprintf(stderr, "# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			_exit(1);                                                         \
-		}                                                                         \
-	} while (0)
-
-/* The realm of a process is chosen once: every case has a process. */
-static void in_child(void (*fn)(void))
-{
-	const pid_t pid = fork();
-	int status;
-
-	if (!pid) {
-		fn();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
-}
-
-static long call(int cmd, union bpf_attr *attr)
-{
-	return bpf_call(cmd, PTR_U64(attr), sizeof(*attr));
-}
 
 static int load(const struct bpf_insn *insns, u32 count)
 {
@@ -139,7 +90,7 @@ static void run_ends(void)
 
 static void test_run_ends(void **state)
 {
-	in_child(run_ends);
+	IN_CHILD(run_ends());
 }
 
 static u32 programs_alive(void)
@@ -200,10 +151,8 @@ static void emptier_dies(void)
 
 static void test_emptier_dies(void **state)
 {
-	in_child(emptier_dies);
+	IN_CHILD(emptier_dies());
 }
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {

@@ -6,7 +6,6 @@
 #include "object/realm.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -16,55 +15,7 @@
 
 #include "base/atomic.h"
 #include "bpf_test.h"
-
-#define CHECK(condition)                                                                  \
-	do {                                                                              \
-		if (!(condition)) {                                                       \
-			fprintf(stderr, "# %s:%d: %s\n", __FILE__, __LINE__, #condition); \
-			_exit(1);                                                         \
-		}                                                                         \
-	} while (0)
-
-#define SKIPPED 77
-
-static char base[64]; /* USERBPF_DIR of the case */
-static char realm[96];
-
-static int remove_path(const char *path, const struct stat *st, int type, struct FTW *walk)
-{
-	return remove(path);
-}
-
-static int set_up(void **state)
-{
-	strcpy(base, "/dev/shm/userbpf-test-realm-XXXXXX");
-	snprintf(realm, sizeof(realm), "%s/default", base);
-	if (!mkdtemp(base))
-		return -1;
-	snprintf(realm, sizeof(realm), "%s/default", base);
-	unsetenv("USERBPF_REALM");
-	return setenv("USERBPF_DIR", base, 1);
-}
-
-static int tear_down(void **state)
-{
-	return nftw(base, remove_path, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-static void in_child(void (*fn)(void))
-{
-	const pid_t pid = fork();
-	int status;
-
-	if (!pid) {
-		fn();
-		_exit(0);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == SKIPPED)
-		skip();
-	assert_int_equal(status, 0);
-}
+#include "unit/realm_cases.h"
 
 static bool exists_in_realm(const char *name)
 {
@@ -89,8 +40,8 @@ static void opens(void)
 
 static void test_open(void **state)
 {
-	in_child(opens);
-	in_child(opens);
+	IN_CHILD(opens());
+	IN_CHILD(opens());
 }
 
 static void creates_base(void)
@@ -114,8 +65,8 @@ static void does_not_create_parents(void)
 
 static void test_base(void **state)
 {
-	in_child(creates_base);
-	in_child(does_not_create_parents);
+	IN_CHILD(creates_base());
+	IN_CHILD(does_not_create_parents());
 }
 
 static void checks_names(void)
@@ -150,7 +101,7 @@ static void checks_names(void)
 
 static void test_names(void **state)
 {
-	in_child(checks_names);
+	IN_CHILD(checks_names());
 }
 
 static void open_to_others(void)
@@ -200,17 +151,17 @@ static void base_is_a_file(void)
 
 static void test_not_ours_alone(void **state)
 {
-	in_child(open_to_others);
-	in_child(symbolic_link);
-	in_child(base_is_a_file);
-	in_child(realm_is_a_link);
+	IN_CHILD(open_to_others());
+	IN_CHILD(symbolic_link());
+	IN_CHILD(base_is_a_file());
+	IN_CHILD(realm_is_a_link());
 	assert_int_equal(unlink(realm), 0);
-	in_child(realm_open_to_others);
+	IN_CHILD(realm_open_to_others());
 }
 
 static void test_another_user(void **state)
 {
-	in_child(owned_by_another);
+	IN_CHILD(owned_by_another());
 }
 
 static void unprivileged(void)
@@ -234,8 +185,8 @@ static void unprivileged_own(void)
 
 static void test_unprivileged(void **state)
 {
-	in_child(unprivileged);
-	in_child(unprivileged_own);
+	IN_CHILD(unprivileged());
+	IN_CHILD(unprivileged_own());
 }
 
 /* In place of the state file. */
@@ -269,27 +220,27 @@ static void test_spoilt_state(void **state)
 	char path[128];
 
 	put_state("", 0, 0);
-	in_child(refuses_state);
+	IN_CHILD(refuses_state());
 	put_state("garbage", 7, 7);
-	in_child(refuses_state);
+	IN_CHILD(refuses_state());
 	put_state("garbage", 7, whole);
-	in_child(refuses_state);
+	IN_CHILD(refuses_state());
 	put_state("garbage", 7, 1ll << 40);
-	in_child(refuses_state);
+	IN_CHILD(refuses_state());
 	snprintf(path, sizeof(path), "%s/state", realm);
 	unlink(path);
-	in_child(good_state);
+	IN_CHILD(good_state());
 	assert_int_equal(truncate(path, whole - PAGE_BYTES), 0);
-	in_child(refuses_state);
+	IN_CHILD(refuses_state());
 	unlink(path);
 	assert_int_equal(mkfifo(path, 0600), 0);
-	in_child(refuses_state);
+	IN_CHILD(refuses_state());
 	unlink(path);
 	assert_int_equal(mkdir(path, 0700), 0);
-	in_child(refuses_state);
+	IN_CHILD(refuses_state());
 	rmdir(path);
 	assert_int_equal(symlink("/etc/passwd", path), 0);
-	in_child(refuses_state);
+	IN_CHILD(refuses_state());
 }
 
 /* All processes that come at once see one complete state. */
@@ -359,8 +310,8 @@ static void runs_out_of_descriptors(void)
 
 static void test_descriptors(void **state)
 {
-	in_child(loses_descriptors);
-	in_child(runs_out_of_descriptors);
+	IN_CHILD(loses_descriptors());
+	IN_CHILD(runs_out_of_descriptors());
 }
 
 static void locks(void)
@@ -390,7 +341,7 @@ static void locks(void)
 
 static void test_lock(void **state)
 {
-	in_child(locks);
+	IN_CHILD(locks());
 }
 
 static void translates(void)
@@ -442,7 +393,7 @@ static void translates(void)
 
 static void test_translate(void **state)
 {
-	in_child(translates);
+	IN_CHILD(translates());
 }
 
 static void traces(void)
@@ -464,7 +415,7 @@ static void traces(void)
 
 static void test_trace(void **state)
 {
-	in_child(traces);
+	IN_CHILD(traces());
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
