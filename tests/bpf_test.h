@@ -57,6 +57,45 @@ static inline int map_create(unsigned type, unsigned key_size, unsigned value_si
 	return (int)bpf_sys(BPF_MAP_CREATE, &t, sizeof(union bpf_attr));
 }
 
+/* What MAP_CREATE says of each. */
+struct map_creation {
+	unsigned type, key, value, n, flags;
+	int result;
+};
+
+static inline void check_creations(const struct map_creation *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		int fd = map_create(cases[i].type, cases[i].key, cases[i].value, cases[i].n,
+				    cases[i].flags);
+
+		if (fd >= 0)
+			close(fd);
+		if ((fd < 0 ? fd : 0) != cases[i].result)
+			fail_msg("case %zu: %d", i, fd);
+	}
+}
+
+/* BTF of these types and strings: its descriptor, or -errno. */
+static inline int btf_load_parts(const void *types, unsigned type_bytes, const void *strings,
+				 unsigned string_bytes)
+{
+	struct {
+		uint16_t magic;
+		uint8_t version, flags;
+		uint32_t hdr_len, type_off, type_len, str_off, str_len;
+	} header = {0xeb9f, 1, 0, sizeof(header), 0, type_bytes, type_bytes, string_bytes};
+	uint8_t raw[1024];
+	union test_attr t = {
+		.a = {.btf = ptr64(raw), .btf_size = sizeof(header) + type_bytes + string_bytes}};
+
+	assert_true(t.a.btf_size <= sizeof(raw));
+	memcpy(raw, &header, sizeof(header));
+	memcpy(raw + sizeof(header), types, type_bytes);
+	memcpy(raw + sizeof(header) + type_bytes, strings, string_bytes);
+	return (int)bpf_sys(BPF_BTF_LOAD, &t, sizeof(union bpf_attr));
+}
+
 static inline int map_elem(int cmd, int fd, const void *key, const void *value, uint64_t flags)
 {
 	union test_attr t = {

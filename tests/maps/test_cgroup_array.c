@@ -7,28 +7,10 @@
 #include <sys/stat.h>
 
 #include "vm/run.h"
+#include "cgroup_test.h"
 
 #define TC BPF_PROG_TYPE_SCHED_CLS
 #define NO_FD 4000
-
-/* Of a cgroup that this process makes. */
-static const char *cgroup_name(void)
-{
-	static char name[32];
-
-	snprintf(name, sizeof(name), "userbpf-test-%d", (int)getpid());
-	return name;
-}
-
-static int cgroup_root(void)
-{
-	int fd = open("/sys/fs/cgroup/cgroup.procs", O_RDONLY);
-
-	if (fd < 0)
-		return open("/sys/fs/cgroup/unified", O_RDONLY | O_DIRECTORY);
-	close(fd);
-	return open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY);
-}
 
 static int create(void)
 {

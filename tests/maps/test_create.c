@@ -279,23 +279,8 @@ static int load_btf(void)
 		0, INFO(BTF_KIND_PTR, 0), B_INT,
 		0, INFO(BTF_KIND_ARRAY, 0), 0, B_INT, B_INT, 2,
 	};
-	struct {
-		struct btf_header header;
-		uint32_t types[sizeof(types) / 4];
-		char strings[sizeof(strings)];
-	} __attribute__((packed)) raw = {
-		.header = {.magic = BTF_MAGIC,
-			   .version = BTF_VERSION,
-			   .hdr_len = sizeof(struct btf_header),
-			   .type_len = sizeof(types),
-			   .str_off = sizeof(types),
-			   .str_len = sizeof(strings)},
-	};
-	union test_attr attr = {.a = {.btf = ptr64(&raw), .btf_size = sizeof(raw)}};
 
-	memcpy(raw.types, types, sizeof(types));
-	memcpy(raw.strings, strings, sizeof(strings));
-	return (int)bpf_sys(BPF_BTF_LOAD, &attr, ATTR);
+	return btf_load_parts(types, sizeof(types), strings, sizeof(strings));
 }
 
 struct typed {

@@ -44,10 +44,7 @@ static int set(int map, uint32_t key, uint32_t first, int program, uint64_t flag
 
 static void test_create(void **state)
 {
-	static const struct {
-		unsigned type, key, value, n, flags;
-		int result;
-	} cases[] = {
+	static const struct map_creation cases[] = {
 		{DEVMAP, 4, 4, 1, BPF_F_RDONLY, 0}, {DEVMAP, 4, 8, 1, BPF_F_NUMA_NODE, 0},
 		{DEVMAP, 4, 6, 1, 0, -EINVAL},      {DEVMAP, 8, 4, 1, 0, -EINVAL},
 		{DEVMAP, 4, 4, 0, 0, -EINVAL},      {DEVMAP, 4, 4, 1, BPF_F_RDONLY_PROG, -EINVAL},
@@ -59,15 +56,7 @@ static void test_create(void **state)
 	};
 
 	(void)state;
-	for (unsigned i = 0; i < COUNT(cases); i++) {
-		int fd = map_create(cases[i].type, cases[i].key, cases[i].value, cases[i].n,
-				    cases[i].flags);
-
-		if (fd < 0 ? fd != cases[i].result : cases[i].result)
-			fail_msg("case %u: %d", i, fd);
-		if (fd >= 0)
-			close(fd);
-	}
+	check_creations(cases, COUNT(cases));
 }
 
 static void test_flags_in_info(void **state)

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 
 #include "vm/run.h"
+#include "cgroup_test.h"
 
 #define MAP_TYPE_CGRP_STORAGE 32
 #define NO_FD 4000
@@ -33,23 +34,8 @@ static int load_btf(void)
 		S_V, INFO(BTF_KIND_STRUCT, 3), 16, S_A, B_U64, 0, S_B, B_U32, 64, S_L, B_LOCK, 96,
 		S_U32, INFO(BTF_KIND_INT, 0), 4, 32,
 	};
-	struct {
-		struct btf_header header;
-		uint32_t types[sizeof(types) / 4];
-		char strings[sizeof(strings)];
-	} __attribute__((packed)) raw = {
-		.header = {.magic = BTF_MAGIC,
-			   .version = BTF_VERSION,
-			   .hdr_len = sizeof(struct btf_header),
-			   .type_len = sizeof(types),
-			   .str_off = sizeof(types),
-			   .str_len = sizeof(strings)},
-	};
-	union test_attr attr = {.a = {.btf = ptr64(&raw), .btf_size = sizeof(raw)}};
 
-	memcpy(raw.types, types, sizeof(types));
-	memcpy(raw.strings, strings, sizeof(strings));
-	return (int)bpf_sys(BPF_BTF_LOAD, &attr, sizeof(union bpf_attr));
+	return btf_load_parts(types, sizeof(types), strings, sizeof(strings));
 }
 
 struct spec {
@@ -129,25 +115,6 @@ static void creation(void **state)
 struct owners {
 	int first, again, other;
 };
-
-/* Of a cgroup that this process makes. */
-static const char *cgroup_name(void)
-{
-	static char name[32];
-
-	snprintf(name, sizeof(name), "userbpf-test-%d", (int)getpid());
-	return name;
-}
-
-static int cgroup_root(void)
-{
-	int fd = open("/sys/fs/cgroup/cgroup.procs", O_RDONLY);
-
-	if (fd < 0)
-		return open("/sys/fs/cgroup/unified", O_RDONLY | O_DIRECTORY);
-	close(fd);
-	return open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY);
-}
 
 static pid_t sleeper(void)
 {

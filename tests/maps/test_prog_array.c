@@ -30,33 +30,21 @@ static int create(void)
 static int load_with_subs(const struct bpf_insn *insns, unsigned insn_cnt, const unsigned *subs,
 			  unsigned count)
 {
-	const struct {
-		struct btf_header header;
-		struct btf_type integer;
-		uint32_t encoding;
-		struct btf_type pointer, proto;
-		struct btf_param param;
-		struct btf_type function;
-		char names[12];
-	} btf = {
-		.header = {BTF_MAGIC, BTF_VERSION, 0, sizeof(btf.header), 0, 60, 60,
-			   sizeof(btf.names)},
-		.integer = {1, BTF_KIND_INT << 24, {4}},
-		.encoding = BTF_INT_SIGNED << 24 | 32,
-		.pointer = {0, BTF_KIND_PTR << 24, {0}},
-		.proto = {0, BTF_KIND_FUNC_PROTO << 24 | 1, {1}},
-		.param = {5, 2},
-		.function = {9, BTF_KIND_FUNC << 24 | BTF_FUNC_STATIC, {3}},
-		.names = "\0int\0ctx\0f",
+	static const char strings[] = "\0int\0ctx\0f";
+	static const uint32_t types[] = {
+		1, BTF_KIND_INT << 24, 4, BTF_INT_SIGNED << 24 | 32,
+		0, BTF_KIND_PTR << 24, 0,
+		0, BTF_KIND_FUNC_PROTO << 24 | 1, 1, 5, 2,
+		9, BTF_KIND_FUNC << 24 | BTF_FUNC_STATIC, 3,
 	};
-	union test_attr b = {.a = {.btf = ptr64(&btf), .btf_size = sizeof(btf)}};
 	struct bpf_func_info info[4] = {{0, 4}};
 	union test_attr t = {.a = {.prog_type = TC,
 				   .insns = ptr64(insns),
 				   .insn_cnt = insn_cnt,
 				   .license = ptr64("GPL"),
-				   .prog_btf_fd = (uint32_t)bpf_sys(BPF_BTF_LOAD, &b,
-								    sizeof(union bpf_attr)),
+				   .prog_btf_fd = (uint32_t)btf_load_parts(types, sizeof(types),
+									   strings,
+									   sizeof(strings)),
 				   .func_info_rec_size = sizeof(info[0]),
 				   .func_info = ptr64(info),
 				   .func_info_cnt = count + 1}};
@@ -97,18 +85,6 @@ static int caller(unsigned type, int array, int index, int value)
 
 	assert_true(fd >= 0);
 	return fd;
-}
-
-static int run_once(int fd)
-{
-	uint8_t packet[PACKET_MAX];
-	union test_attr t = {.a = {.test = {.prog_fd = (uint32_t)fd,
-					    .data_in = ptr64(packet),
-					    .data_size_in = PACKET_LEN}}};
-
-	fill_packet(packet);
-	assert_int_equal(bpf_sys(BPF_PROG_TEST_RUN, &t, sizeof(union bpf_attr)), 0);
-	return (int)t.a.test.retval;
 }
 
 static int put(int array, uint32_t index, int fd)

@@ -31,18 +31,6 @@ static int caller(int array)
 	return fd;
 }
 
-static int run_once(int fd)
-{
-	uint8_t packet[PACKET_MAX];
-	union test_attr t = {.a = {.test = {.prog_fd = (uint32_t)fd,
-					    .data_in = ptr64(packet),
-					    .data_size_in = PACKET_LEN}}};
-
-	fill_packet(packet);
-	assert_int_equal(bpf_sys(BPF_PROG_TEST_RUN, &t, sizeof(union bpf_attr)), 0);
-	return (int)t.a.test.retval;
-}
-
 static int put(int array, uint32_t index, int fd)
 {
 	return map_update(array, &index, &fd, BPF_ANY);

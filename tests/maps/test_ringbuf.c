@@ -16,33 +16,15 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "../vm/run.h"
-#include "ring.h"
-#include "ring.skel.h"
+#include "ring_test.h"
 
-#define PAGE 4096u
-#define PROG(name) bpf_program__fd(skel->progs.name)
 #define WAKES (EPOLLIN | EPOLLRDNORM)
-
-static struct ring *skel;
-static int ring;
-static volatile uint64_t *consumer, *producer;
-static uint8_t *data;
-
-static int run(int prog)
-{
-	static const uint8_t packet[64];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet));
-	int err = bpf_prog_test_run_opts(prog, &opts);
-
-	return err ? err : (int)opts.retval;
-}
 
 static long output(uint64_t size, uint64_t flags)
 {
 	skel->bss->size = size;
 	skel->bss->flags = flags;
-	assert_int_equal(run(PROG(output)), 0);
+	assert_int_equal(RUN(output), 0);
 	skel->bss->flags = 0;
 	return (long)skel->bss->result;
 }
@@ -50,7 +32,7 @@ static long output(uint64_t size, uint64_t flags)
 static uint64_t query(uint64_t what)
 {
 	skel->bss->what = what;
-	assert_int_equal(run(PROG(query)), 0);
+	assert_int_equal(RUN(query), 0);
 	return (uint64_t)skel->bss->result;
 }
 
@@ -58,7 +40,7 @@ static int submit(uint64_t number, uint64_t flags)
 {
 	skel->bss->number = number;
 	skel->bss->flags = flags;
-	return run(PROG(submit));
+	return RUN(submit);
 }
 
 static int open_ring(void **state)
@@ -67,25 +49,7 @@ static int open_ring(void **state)
 	skel = ring__open_and_load();
 	if (!skel)
 		return -1;
-	ring = bpf_map__fd(skel->maps.ring);
-	consumer = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ring, 0);
-	producer = mmap(NULL, PAGE + 2 * RING_BYTES, PROT_READ, MAP_SHARED, ring, PAGE);
-	data = (uint8_t *)producer + PAGE;
-	return consumer == MAP_FAILED || producer == MAP_FAILED;
-}
-
-static int close_ring(void **state)
-{
-	(void)state;
-	munmap((void *)consumer, PAGE);
-	munmap((void *)producer, PAGE + 2 * RING_BYTES);
-	ring__destroy(skel);
-	return 0;
-}
-
-static uint32_t *header(uint64_t position)
-{
-	return (uint32_t *)(void *)(data + position % RING_BYTES);
+	return map_ring(skel->maps.ring, PROT_READ | PROT_WRITE, PROT_READ);
 }
 
 static void creation(void **state)
@@ -167,7 +131,7 @@ static void record_layout(void **state)
 	assert_int_equal(header(0)[1], 3);
 	assert_int_equal(sample->number, 7);
 	assert_int_equal(sample->words[2], 28);
-	assert_int_equal(run(PROG(discard)), 1);
+	assert_int_equal(RUN(discard), 1);
 	assert_int_equal(header(40)[0], sizeof(*sample) | BPF_RINGBUF_DISCARD_BIT);
 	assert_int_equal(output(0, 0), 0);
 	assert_int_equal(header(80)[0], 0);
@@ -183,7 +147,7 @@ static void refusals(void **state)
 	assert_int_equal(output(8, 1ull << 32), -EINVAL);
 	assert_int_equal(output(RING_BYTES, 0), -EAGAIN);
 	assert_int_equal(output(RING_BYTES - 8, 0), -EAGAIN);
-	assert_int_equal(run(PROG(limits)), 7);
+	assert_int_equal(RUN(limits), 7);
 	assert_int_equal(*producer, RING_BYTES - 8);
 	*consumer = *producer;
 	assert_int_equal(output(RING_BYTES - 16, 0), 0);
@@ -264,8 +228,8 @@ static void several_rings(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 5; i++) {
-		assert_int_equal(run(PROG(two)), 2);
-		assert_int_equal(run(PROG(nested)), 2);
+		assert_int_equal(RUN(two), 2);
+		assert_int_equal(RUN(nested), 2);
 	}
 	assert_int_equal(*producer, 200);
 }
@@ -335,7 +299,7 @@ static void epoll_edges(void **state)
 	assert_int_equal(submit(1, BPF_RB_FORCE_WAKEUP | BPF_RB_NO_WAKEUP), 1);
 	assert_int_equal(events_of(set, 20), 1);
 	*consumer = *producer;
-	assert_int_equal(run(PROG(discard)), 1);
+	assert_int_equal(RUN(discard), 1);
 	assert_int_equal(events_of(set, 20), 1);
 	close(set);
 }
@@ -604,7 +568,7 @@ static void produce(unsigned from)
 		_exit(1);
 	for (i = 0; i < EACH;) {
 		mine->bss->number = from + i;
-		if (run(bpf_program__fd(mine->progs.submit)) == 1)
+		if (run_program(bpf_program__fd(mine->progs.submit)) == 1)
 			i++;
 		else
 			usleep(100);
@@ -654,7 +618,7 @@ static void killed_producer(void **state)
 	child = fork();
 	if (!child)
 		for (;;)
-			run(PROG(hold));
+			RUN(hold);
 	while (!*producer)
 		usleep(100);
 	kill(child, SIGKILL);
@@ -681,7 +645,7 @@ static void run_dynptr(uint64_t size, uint64_t reserve, uint64_t release)
 	skel->bss->what = reserve;
 	skel->bss->flags = release;
 	skel->bss->number = 77;
-	assert_int_equal(run(PROG(dynptr_record)), 0);
+	assert_int_equal(RUN(dynptr_record), 0);
 	skel->bss->flags = skel->bss->what = 0;
 }
 
@@ -717,7 +681,7 @@ static void dynptr_no_room(void **state)
 
 	(void)state;
 	skel->bss->size = RING_BYTES;
-	assert_int_equal(run(PROG(dynptr_no_room)), 3);
+	assert_int_equal(RUN(dynptr_no_room), 3);
 	expect_results(none, 3);
 }
 
@@ -729,7 +693,7 @@ static void dynptr_memory(void **state)
 	(void)state;
 	for (int i = 0; i < 50; i++)
 		skel->bss->bytes[i] = (char)i;
-	assert_int_equal(run(PROG(dynptr_memory)), 0);
+	assert_int_equal(RUN(dynptr_memory), 0);
 	expect_results(wanted, 15);
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(skel->bss->bytes[i + 1], i);
@@ -759,7 +723,7 @@ static void expect_stopped(const struct bpf_insn *insns)
 
 	if (prog < 0)
 		return;
-	assert_int_equal(run(prog), -EFAULT);
+	assert_int_equal(run_program(prog), -EFAULT);
 	close(prog);
 }
 

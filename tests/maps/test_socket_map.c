@@ -96,10 +96,7 @@ static const unsigned sock_types[] = {SOCKMAP, SOCKHASH};
 
 static void test_create(void **state)
 {
-	static const struct {
-		unsigned type, key, value, n, flags;
-		int result;
-	} cases[] = {
+	static const struct map_creation cases[] = {
 		{SOCKMAP, 4, 8, 1, BPF_F_RDONLY, 0},   {SOCKMAP, 8, 8, 1, 0, -EINVAL},
 		{SOCKMAP, 4, 5, 1, 0, -EINVAL},        {SOCKMAP, 4, 4, 0, 0, -EINVAL},
 		{SOCKHASH, 1, 4, 1, 0, 0},             {SOCKHASH, 512, 8, 1, 0, 0},
@@ -111,15 +108,7 @@ static void test_create(void **state)
 	};
 
 	(void)state;
-	for (unsigned i = 0; i < COUNT(cases); i++) {
-		int fd = map_create(cases[i].type, cases[i].key, cases[i].value, cases[i].n,
-				    cases[i].flags);
-
-		if (fd < 0 ? fd != cases[i].result : cases[i].result)
-			fail_msg("case %u: %d", i, fd);
-		if (fd >= 0)
-			close(fd);
-	}
+	check_creations(cases, COUNT(cases));
 }
 
 static void test_which_sockets(void **state)

@@ -14,32 +14,15 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "../vm/run.h"
-#include "ring.h"
-#include "ring.skel.h"
+#include "ring_test.h"
 
-#define PAGE 4096u
-#define PROG(name) bpf_program__fd(skel->progs.name)
 #define BUSY BPF_RINGBUF_BUSY_BIT
 #define DISCARD BPF_RINGBUF_DISCARD_BIT
-
-static struct ring *skel;
-static int ring;
-static volatile uint64_t *consumer, *producer;
-static uint8_t *data;
-
-static int run(int prog)
-{
-	static const uint8_t packet[64];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet));
-
-	return bpf_prog_test_run_opts(prog, &opts);
-}
 
 static long drain(uint64_t flags)
 {
 	skel->bss->flags = flags;
-	assert_int_equal(run(PROG(drain)), 0);
+	assert_int_equal(RUN(drain), 0);
 	return (long)skel->bss->result;
 }
 
@@ -49,25 +32,7 @@ static int open_ring(void **state)
 	skel = ring__open_and_load();
 	if (!skel)
 		return -1;
-	ring = bpf_map__fd(skel->maps.from_user);
-	consumer = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, ring, 0);
-	producer = mmap(NULL, PAGE + 2 * RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, ring, PAGE);
-	data = (uint8_t *)producer + PAGE;
-	return consumer == MAP_FAILED || producer == MAP_FAILED;
-}
-
-static int close_ring(void **state)
-{
-	(void)state;
-	munmap((void *)consumer, PAGE);
-	munmap((void *)producer, PAGE + 2 * RING_BYTES);
-	ring__destroy(skel);
-	return 0;
-}
-
-static uint32_t *header(uint64_t position)
-{
-	return (uint32_t *)(void *)(data + position % RING_BYTES);
+	return map_ring(skel->maps.from_user, PROT_READ, PROT_READ | PROT_WRITE);
 }
 
 static uint64_t *words(uint64_t position)
@@ -193,7 +158,7 @@ static void nesting(void **state)
 {
 	(void)state;
 	put(1, 24);
-	assert_int_equal(run(PROG(drain_twice)), 0);
+	assert_int_equal(RUN(drain_twice), 0);
 	assert_int_equal(skel->bss->result, 1);
 	assert_int_equal(skel->bss->again, -EBUSY);
 }
@@ -272,7 +237,7 @@ static void killed_consumer(void **state)
 	skel->bss->spins = 1 << 23;
 	child = fork();
 	if (!child)
-		_exit(run(PROG(drain_slowly)));
+		_exit(RUN(drain_slowly));
 	while (!*(volatile uint64_t *)&skel->bss->spun)
 		usleep(100);
 	kill(child, SIGKILL);

@@ -49,6 +49,19 @@ static inline void fill_packet(uint8_t packet[PACKET_MAX])
 	memcpy(packet, head, sizeof(head));
 }
 
+/* What a packet program returns. */
+static inline int run_once(int fd)
+{
+	uint8_t packet[PACKET_MAX];
+	union test_attr t = {.a = {.test = {.prog_fd = (uint32_t)fd,
+					    .data_in = ptr64(packet),
+					    .data_size_in = PACKET_LEN}}};
+
+	fill_packet(packet);
+	assert_int_equal(bpf_sys(BPF_PROG_TEST_RUN, &t, sizeof(union bpf_attr)), 0);
+	return (int)t.a.test.retval;
+}
+
 /* Instructions up to the first all-zero one, which no valid program contains. */
 static inline unsigned insn_count(const struct bpf_insn *insns)
 {

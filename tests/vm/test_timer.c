@@ -6,10 +6,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include "run.h"
+#include "skeleton_run.h"
 #include "timer.skel.h"
 
 #define MS 1000000ull
@@ -22,17 +20,6 @@ struct value {
 
 static struct timer *skel;
 static int maps[3];
-
-static int run(const struct bpf_program *program)
-{
-	static const uint8_t packet[64];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet));
-	int err = bpf_prog_test_run_opts(bpf_program__fd(program), &opts);
-
-	return err ? err : (int)opts.retval;
-}
-
-#define RUN(name) run(skel->progs.name)
 
 static int start(uint64_t ns, uint64_t flags)
 {

@@ -5,10 +5,8 @@
  */
 #include <sys/wait.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include "run.h"
+#include "skeleton_run.h"
 #include "wq.skel.h"
 
 struct value {
@@ -18,17 +16,6 @@ struct value {
 
 static struct wq *skel;
 static int maps[3];
-
-static int run(const struct bpf_program *program)
-{
-	static const uint8_t packet[64];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet));
-	int err = bpf_prog_test_run_opts(bpf_program__fd(program), &opts);
-
-	return err ? err : (int)opts.retval;
-}
-
-#define RUN(name) run(skel->progs.name)
 
 static struct value get(void)
 {
