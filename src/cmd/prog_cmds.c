@@ -224,13 +224,11 @@ static long load_verify(struct call *call, struct load *load, const struct prog_
 	return fd;
 }
 
-/* Types that are loaded for one function of the kernel: there is no kernel BTF to find it in. */
-static int refuse_btf_target(const struct prog_type *type, const union bpf_attr *attr)
+/* Types that are loaded for one function of the kernel: as on a kernel without BTF. */
+static int refuse_btf_target(const struct prog_type *type)
 {
-	if (!attr->attach_btf_id)
-		return -EINVAL;
-	log_line(LOG_REFUSED, "BPF_PROG_LOAD: %s programs name a kernel function by BTF, "
-		 "and there is no kernel BTF here (errno %d)", type->name, EINVAL);
+	log_line(LOG_REFUSED, "BPF_PROG_LOAD: program type %s: %s (errno %d)", type->name,
+		 PROG_TYPE_REASON, EINVAL);
 	return -EINVAL;
 }
 
@@ -265,8 +263,8 @@ static long load_program(struct call *call, struct load *load)
 	if (call->attr.prog_load.signature)
 		return -EOPNOTSUPP;
 	err = cmd_object_name(load->name, attr->prog_name);
-	if (!err && type->needs_btf_id)
-		err = refuse_btf_target(type, attr);
+	if (!err && type->needs_btf_id && attr->attach_btf_id)
+		err = refuse_btf_target(type);
 	return err ? err : load_verify(call, load, type);
 }
 

@@ -8,6 +8,7 @@
  * hold within straight-line code. What a branch on a constant skips is not looked at: libbpf leaves
  * calls and accesses there that this kernel does not have.
  */
+#include "base/log.h"
 #include "base/memory.h"
 #include "verifier/internal.h"
 
@@ -333,14 +334,22 @@ refuse_call(struct walk *w, s32 id, int err, const char *fmt, ...)
 	return err;
 }
 
+/* In words by which every libbpf that probes knows it. */
+static int refuse_absent(struct walk *w, const struct helper *helper, s32 id)
+{
+	log_line(LOG_REFUSED, "BPF_PROG_LOAD: helper bpf_%s: %s (errno %d)", helper->name,
+		 helper->reason, EINVAL);
+	return refuse_call(w, id, -EINVAL, "unknown func bpf_%s#%d", helper->name, id);
+}
+
 static int check_helper_permission(struct walk *w, const struct helper *helper, s32 id)
 {
 	const struct verify_request *request = w->v->request;
 
 	if (!helper && id)
 		return refuse_call(w, id, -EINVAL, "invalid func unknown#%d", id);
-	if (helper && !helper->fn && id) /* in words by which every libbpf that probes knows it */
-		return refuse_call(w, id, -EINVAL, "unknown func bpf_%s#%d", helper->name, id);
+	if (helper && !helper->fn && id)
+		return refuse_absent(w, helper, id);
 	if (!helper || !helper->fn || !(helper->groups & request->type->helper_groups))
 		return refuse_call(w, id, -EINVAL,
 				   "program of this type cannot use helper bpf_%s#%d",

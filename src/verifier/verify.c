@@ -30,6 +30,15 @@ static int check_sleepable(struct verifier *v)
 	return 0;
 }
 
+static int check_target(struct verifier *v)
+{
+	if (v->request->type->needs_btf_id) {
+		verbose(v, "Tracing programs must provide btf_id\n");
+		return -EINVAL;
+	}
+	return v->request->type->is_method ? check_method(v) : 0;
+}
+
 static int run_passes(struct verifier *v)
 {
 	int err;
@@ -53,8 +62,8 @@ static int run_passes(struct verifier *v)
 		err = check_reachability(v);
 	if (!err)
 		err = check_sleepable(v);
-	if (!err && v->request->type->is_method)
-		err = check_method(v);
+	if (!err)
+		err = check_target(v);
 	if (!err)
 		err = check_instructions(v);
 	if (!err)

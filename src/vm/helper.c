@@ -16,8 +16,8 @@
 		 .map_bit = _map,                                                                  \
 		 .ret = _ret,                                                                      \
 		 .args = {a1, a2, a3, a4, a5}},
-#define HELPER_ABSENT(_name, _id, _groups, _flags)                                                 \
-	[_id] = {.name = #_name, .groups = _groups, .flags = _flags},
+#define HELPER_ABSENT(_name, _id, _groups, _flags, _reason)                                        \
+	[_id] = {.name = #_name, .groups = _groups, .flags = _flags, .reason = _reason},
 static const struct helper table[] = {
 #include "vm/helpers.def"
 };

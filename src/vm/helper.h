@@ -67,6 +67,7 @@ typedef u64 (*helper_fn)(struct vm_run *run, u64 a1, u64 a2, u64 a3, u64 a4, u64
 struct helper {
 	const char *name; /* without bpf_ */
 	helper_fn fn;     /* NULL: known to the kernel, not served here */
+	const char *reason; /* with fn NULL: why not */
 	u32 groups;       /* enum helper_group */
 	u32 flags;
 	u32 map_bit;      /* enum map_helpers that the map in an ARG_MAP must have; 0: any */

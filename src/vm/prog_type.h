@@ -84,13 +84,15 @@ struct prog_type {
 	bool ld_abs;         /* LD_ABS and LD_IND are allowed */
 	bool may_sleep;      /* BPF_F_SLEEPABLE is allowed */
 	bool must_sleep;     /* and required */
-	bool needs_btf_id;   /* attach_btf_id is required, and only kernel BTF could resolve it */
+	bool needs_btf_id;   /* attach_btf_id is required: not served, PROG_TYPE_REASON says why */
 	bool is_method;      /* attach_btf_id and expected_attach_type name a member of a table of
 				functions of the kernel */
 	u64 attach_types;    /* bit per expected_attach_type of this row; 0: any */
 	/* PROG_TEST_RUN; NULL: -ENOTSUPP. */
 	int (*test_run)(struct prog *prog, struct test_run *run);
 };
+
+#define PROG_TYPE_REASON "there are no functions of the host kernel to attach to"
 
 /* The first row of a type; NULL for a type the kernel does not list. */
 const struct prog_type *prog_type_of(u32 type);

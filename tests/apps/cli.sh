@@ -203,7 +203,7 @@ realms() {
 features() {
 	is "features" 0 "$(status "$userbpf" features)"
 	like "features: served" '^  map_lookup_elem +supported$' "$(out)"
-	like "features: not served" '^  LINK_CREATE +EINVAL$' "$(out)"
+	like "features: not served" '^  LINK_CREATE +EINVAL: there is no ' "$(out)"
 	is "features: argument" 2 "$(status "$userbpf" features x)"
 	is "features --json" "hash 1 True" "$("$userbpf" features --json | python3 -c '
 import json, sys

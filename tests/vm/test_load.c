@@ -307,6 +307,8 @@ static const struct load_case cases[] = {
 	{"packet load in XDP", EINVAL,
 	 "BPF_LD_[ABS|IND] instructions not allowed for this program type",
 	 .type = BPF_PROG_TYPE_XDP, BODY(MOV_X(R6, R1), LDABS(B, 0), EXIT)},
+	{"tracing without a function", EINVAL, "Tracing programs must provide btf_id\nprocessed 0 insns",
+	 .type = BPF_PROG_TYPE_TRACING, BODY(RETURN_0)},
 	{"packet load in tc", 0, "processed 3 insns", .type = BPF_PROG_TYPE_SCHED_CLS,
 	 BODY(MOV_X(R6, R1), LDABS(B, 0), EXIT)},
 };

@@ -40,9 +40,9 @@ static const struct command commands[] = {
 #undef CMD_MAP
 #undef CMD_ABSENT
 
-/* One row of the report: supported, or the errno of a kernel without it. */
+/* One row of the report: supported, or the errno of a kernel without it, and why. */
 static struct json_object *add_row(struct json_object *rows, const char *name, size_t number,
-				   const char *error)
+				   const char *error, const char *reason)
 {
 	struct json_object *row = json_object_new_object();
 
@@ -51,26 +51,22 @@ static struct json_object *add_row(struct json_object *rows, const char *name, s
 	json_object_object_add(row, "supported", json_object_new_boolean(!error));
 	if (error)
 		json_object_object_add(row, "errno", json_object_new_string(error));
+	if (reason)
+		json_object_object_add(row, "reason", json_object_new_string(reason));
 	json_object_array_add(rows, row);
 	return row;
 }
 
 static void add_commands(struct json_object *rows)
 {
-	struct json_object *row;
-
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		row = add_row(rows, commands[i].name, i, commands[i].error);
-		if (commands[i].reason)
-			json_object_object_add(row, "reason",
-					       json_object_new_string(commands[i].reason));
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		add_row(rows, commands[i].name, i, commands[i].error, commands[i].reason);
 }
 
 static void add_map_types(struct json_object *rows)
 {
 	for (u32 i = 0; i < ARRAY_SIZE(map_types); i++)
-		add_row(rows, map_types[i], i + 1, map_ops_of(i + 1) ? NULL : "EINVAL");
+		add_row(rows, map_types[i], i + 1, map_ops_of(i + 1) ? NULL : "EINVAL", NULL);
 }
 
 static void add_prog_types(struct json_object *rows)
@@ -79,7 +75,8 @@ static void add_prog_types(struct json_object *rows)
 	struct json_object *row;
 
 	for (u32 i = 1; (type = prog_type_of(i)); i++) {
-		row = add_row(rows, type->name, i, type->needs_btf_id ? "EINVAL" : NULL);
+		row = add_row(rows, type->name, i, type->needs_btf_id ? "EINVAL" : NULL,
+			      type->needs_btf_id ? PROG_TYPE_REASON : NULL);
 		json_object_object_add(row, "test_run",
 				       json_object_new_boolean(type->test_run != NULL));
 	}
@@ -90,7 +87,7 @@ static void add_helpers(struct json_object *rows)
 	const struct helper *helper;
 
 	for (u32 i = 1; (helper = helper_of(i)); i++)
-		add_row(rows, helper->name, i, helper->fn ? NULL : "EINVAL");
+		add_row(rows, helper->name, i, helper->fn ? NULL : "EINVAL", helper->reason);
 }
 
 static void add_kfuncs(struct json_object *rows)
@@ -98,7 +95,7 @@ static void add_kfuncs(struct json_object *rows)
 	const struct kfunc *kfunc;
 
 	for (u32 i = 1; (kfunc = kfunc_of(i)); i++)
-		add_row(rows, kfunc->call.name, i, NULL);
+		add_row(rows, kfunc->call.name, i, NULL, NULL);
 }
 
 static const struct section {
@@ -136,21 +133,24 @@ static const struct argp argp_of_features = {
 	.options = options_of_features,
 	.parser = parse,
 	.doc = "List commands of bpf(2), map types, program types, helpers and kernel functions "
-	       "(kfuncs, all are served): whether they are served, or the errno with which they are refused, as by a kernel without them.",
+	       "(kfuncs, all are served): whether they are served, or the errno with which they are refused, as by a kernel without them, and why.",
 };
 
 static void print_section(const char *name, struct json_object *rows)
 {
-	struct json_object *row, *error;
+	struct json_object *row, *error, *reason;
 
 	printf("%s\n", name);
 	for (size_t i = 0; i < json_object_array_length(rows); i++) {
 		row = json_object_array_get_idx(rows, i);
-		printf("  %-32s %s\n",
+		printf("  %-32s %s",
 		       json_object_get_string(json_object_object_get(row, "name")),
 		       json_object_object_get_ex(row, "errno", &error)
 			       ? json_object_get_string(error)
 			       : "supported");
+		if (json_object_object_get_ex(row, "reason", &reason))
+			printf(": %s", json_object_get_string(reason));
+		putchar('\n');
 	}
 }
 
