@@ -189,8 +189,8 @@ int prog_object_info(struct object *object, u64 user, u32 *len)
 	info.line_info_rec_size = sizeof(struct bpf_line_info);
 	info.jited_line_info_rec_size = sizeof(u64);
 	info.nr_jited_line_info = 0;
-	info.run_time_ns = prog->header->run_time_ns;
-	info.run_cnt = prog->header->run_cnt;
+	info.run_time_ns = load_relaxed(&prog->header->run_time_ns);
+	info.run_cnt = load_relaxed(&prog->header->run_cnt);
 	info.recursion_misses = 0;
 	info.verified_insns = h->verified_insns;
 	info.attach_btf_id = h->attach_btf_id;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * prog_cmds.c: loading, test runs and bindings of programs. Owns the attribute rules and copies;
+ * prog_cmds.c: loading, test runs, statistics and bindings of programs. Owns the attribute rules and copies;
  * accepting a program is the verifier's matter, running it the VM's.
  */
 #include <linux/btf.h>
@@ -12,6 +12,7 @@
 #include "btf/btf_object.h"
 #include "cmd/internal.h"
 #include "cmd/log_buf.h"
+#include "object/run_stats.h"
 #include "vm/test_run.h"
 #include "vm/vm.h"
 #include "verifier/verify.h"
@@ -398,6 +399,11 @@ long cmd_prog_test_run(struct call *call)
 	memory_free(buffers.ctx_out);
 	object_put(object);
 	return err;
+}
+
+long cmd_enable_stats(struct call *call)
+{
+	return call->attr.a.enable_stats.type == BPF_STATS_RUN_TIME ? run_stats_open() : -EINVAL;
 }
 
 long cmd_prog_bind_map(struct call *call)

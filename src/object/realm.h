@@ -10,6 +10,7 @@
  *         refs/<holder>/...  names that keep objects referred to by other objects
  *         fs/                stands for /sys/fs/bpf
  *         trace              what bpf_trace_printk() wrote, bounded
+ *         run_stats          open as long as somebody wants runs to be counted
  *
  * One realm per process, opened at first use, the same after fork. A process that has it open holds
  * a shared flock on the directory.
@@ -33,6 +34,7 @@ struct realm_state {
 	u32 created; /* weight of what was published since the last collection */
 	u32 kept;    /* weight of what that one left: when to collect next */
 	u32 removed; /* objects that collections removed, ever */
+	u32 run_stats; /* runs may have to be counted, see run_stats.h */
 	struct vcpu_table vcpus;
 };
 

@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/syscall.h"
 #include "object/realm.h"
+#include "object/run_stats.h"
 #include "vm/ctx.h"
 #include "vm/test_run_common.h"
 
@@ -126,11 +128,23 @@ static bool signal_waits(const sigset_t *before)
 	return false;
 }
 
+/* Of a program that was called, not of those that tail calls went to. */
+static cold void count_runs(struct prog *prog, u32 runs, u64 ns)
+{
+	atomic_add(&prog->header->run_cnt, runs);
+	atomic_add(&prog->header->run_time_ns, ns);
+}
+
 /* The caller has the virtual CPU. */
 static int run_in_turn(struct vm_run *vm, struct test_run *run)
 {
+	const bool counted = run->turn->counted;
+	const u64 start = unlikely(counted) ? now_ns() : 0;
 	u64 retval = 0;
 	int err = run_once(vm, &run->turn->insns_left, &retval);
+
+	if (unlikely(counted))
+		count_runs(vm->prog, 1, now_ns() - start);
 
 	run->retval = (u32)retval;
 	note_redirect(vm, run);
@@ -143,12 +157,14 @@ int test_run_loop(struct vm_run *vm, struct test_run *run)
 {
 	struct vcpu_table *vcpus = &realm_state()->vcpus;
 	u32 repeat = run->repeat ? run->repeat : 1, left = repeat;
-	u64 retval = 0, start;
+	u64 retval = 0, start, ns;
 	sigset_t before;
+	bool counted;
 	int err = 0;
 
 	if (run->turn)
 		return run_in_turn(vm, run);
+	counted = run_stats_on();
 	start = now_ns();
 	if (repeat > 1)
 		hold_signals(&before);
@@ -163,7 +179,10 @@ int test_run_loop(struct vm_run *vm, struct test_run *run)
 	if (repeat > 1)
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	run->retval = (u32)retval;
-	run->duration = (u32)MIN((now_ns() - start) / repeat, (u64)UINT32_MAX);
+	ns = now_ns() - start;
+	run->duration = (u32)MIN(ns / repeat, (u64)UINT32_MAX);
+	if (unlikely(counted))
+		count_runs(vm->prog, repeat - left, ns);
 	note_redirect(vm, run);
 	if (err == -EFAULT)
 		vm_fault_report(vm);
@@ -411,6 +430,7 @@ int prog_test_run(struct prog *prog, struct test_run *run)
 void test_turn_begin(struct test_turn *turn)
 {
 	turn->insns_left = TURN_INSNS;
+	turn->counted = run_stats_on();
 	vcpu_enter(&realm_state()->vcpus);
 }
 

@@ -29,6 +29,7 @@ struct test_turn {
 	struct packet_run run;
 	u64 insns_left;
 	u32 ctx_bytes; /* that the program needs, if its context is plain memory */
+	bool counted;  /* run-time statistics are on */
 };
 
 /* Buffers are ours; the command layer copies them in and out. */

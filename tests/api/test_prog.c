@@ -518,6 +518,41 @@ static void test_redirect_by_map(void **state)
 	close(map);
 }
 
+static uint64_t runs_counted(const struct userbpf_prog *prog)
+{
+	struct bpf_prog_info info = {0};
+	union test_attr attr = {.a.info = {.bpf_fd = (uint32_t)userbpf_prog_fd(prog),
+					   .info_len = sizeof(info),
+					   .info = ptr64(&info)}};
+
+	assert_int_equal(bpf_sys(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr.a)), 0);
+	assert_int_equal(!info.run_time_ns, !info.run_cnt);
+	return info.run_cnt;
+}
+
+static void test_run_stats(void **state)
+{
+	struct userbpf_prog *prog = open_prog(load(BPF_PROG_TYPE_XDP, count_byte, 0), 0);
+	struct userbpf_runner *runner = open_runner(prog);
+	union test_attr attr = {.a.enable_stats.type = BPF_STATS_RUN_TIME};
+	uint8_t packet[64] = {0};
+	struct userbpf_run runs[2] = {{.data = packet, .data_size = sizeof(packet)},
+				      {.data = packet, .data_size = sizeof(packet)}};
+	int fd;
+
+	assert_int_equal(userbpf_runner_run(runner, runs, 2), 0);
+	assert_int_equal(runs_counted(prog), 0);
+	fd = (int)bpf_sys(BPF_ENABLE_STATS, &attr, sizeof(attr.a));
+	assert_true(fd >= 0);
+	assert_int_equal(userbpf_runner_run(runner, runs, 2), 0);
+	assert_int_equal(userbpf_runner_run(runner, runs, 1), 0);
+	assert_int_equal(runs_counted(prog), 3);
+	close(fd);
+	assert_int_equal(userbpf_runner_run(runner, runs, 2), 0);
+	assert_int_equal(runs_counted(prog), 3);
+	close_both(prog, runner);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -534,6 +569,7 @@ int main(void)
 		cmocka_unit_test(test_tail_calls),
 		cmocka_unit_test(test_redirect_to_interface),
 		cmocka_unit_test(test_redirect_by_map),
+		cmocka_unit_test(test_run_stats),
 	};
 
 	return run_in_directory(tests);
