@@ -5,13 +5,16 @@
  * and all its maps. A difference ends the run with a fault. The interpreter goes first, so that
  * the JIT follows a path on which every access has been proven.
  *
- * For tests: meanwhile nobody else may use the maps, which are copied as a whole.
+ * For tests: meanwhile nobody else may use the maps, which are copied as a whole. Callbacks of timers
+ * and work queues would, so a run that meets a map which may have them is in the interpreter alone.
  */
 #include "vm/engine.h"
 
 #include <errno.h>
 #include <string.h>
 
+#include "base/atomic.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "vm/packet.h"
 
@@ -30,6 +33,7 @@ struct both {
 	struct part parts[PARTS_MAX];
 	u32 nr_parts;
 	bool second; /* the JIT's turn */
+	bool alone;  /* it has none */
 	bool full;   /* there was no memory, or no room in these arrays */
 	u32 nr_varying, replayed;
 	u64 varying[VARYING_MAX];
@@ -39,7 +43,7 @@ static void remember(struct both *both, const char *name, void *at, size_t size)
 {
 	struct part *part = &both->parts[both->nr_parts];
 
-	if (both->full || !size)
+	if (both->full || both->alone || !size)
 		return;
 	for (u32 i = 0; i < both->nr_parts; i++)
 		if (both->parts[i].at == at)
@@ -59,8 +63,10 @@ void both_remember_map(struct vm_run *run, struct map *map)
 {
 	struct region *region = &map->object.region;
 
-	if (!run->both->second)
-		remember(run->both, map->header->name, region->base, region->size);
+	if (run->both->second)
+		return;
+	run->both->alone |= map->timer_at >= 0 || map->wq_at >= 0;
+	remember(run->both, map->header->name, region->base, region->size);
 }
 
 void both_remember_prog(struct vm_run *run, const struct prog *prog)
@@ -138,7 +144,7 @@ static int run_twice(struct vm_run *run, u64 *retval)
 
 	run->engine = &interp_engine;
 	err = run->engine->run(run, retval);
-	if (err || run->both->full || run->nr_records)
+	if (err || run->both->alone || run->both->full || run->nr_records)
 		return err;
 	back_to_start(run->both);
 	run->both->second = true;
@@ -153,8 +159,22 @@ static int run_twice(struct vm_run *run, u64 *retval)
 	return run->fault.set ? -EFAULT : 0;
 }
 
+/* Once is enough. */
+static cold void tell_alone(const struct prog *prog)
+{
+	static bool told;
+
+	if (load_relaxed(&told))
+		return;
+	store_relaxed(&told, true);
+	log_line(LOG_REFUSED, "engines are not compared, but programs interpreted, where maps may "
+		 "have timers or work queues: first in program %u '%.16s'",
+		 prog->object.id, prog->checked.name);
+}
+
 static int both_run(struct vm_run *run, u64 *retval)
 {
+	const struct prog *const prog = run->prog;
 	int err;
 
 	run->both = memory_zalloc(1, sizeof(*run->both));
@@ -165,7 +185,9 @@ static int both_run(struct vm_run *run, u64 *retval)
 	vm_release(run); /* what is held from earlier runs is met, and remembered, anew */
 	remember_all(run);
 	err = run_twice(run, retval);
-	if (!err && run->both->full) {
+	if (run->both->alone)
+		tell_alone(prog);
+	else if (!err && run->both->full) {
 		vm_faultf(run, "the program has too much state to compare engines");
 		err = -EFAULT;
 	}
