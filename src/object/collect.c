@@ -199,7 +199,7 @@ void object_release(struct object *object)
 	u64 signals;
 	int lock, dir;
 
-	if (!region_stamp(&object->region)->of_users)
+	if (!region_stamp(&object->region)->of_users || object_is_open_here(object))
 		return;
 	snprintf(name, sizeof(name), "%s.%u", object->type->name, object->id);
 	signals = signals_block();
@@ -221,6 +221,8 @@ bool object_has_users(const struct object *object)
 	u64 signals;
 	int lock, dir;
 
+	if (object_is_open_here(object))
+		return true;
 	snprintf(name, sizeof(name), "%s.%u", object->type->name, object->id);
 	signals = signals_block();
 	lock = realm_lock(true);

@@ -24,6 +24,8 @@ must_check int object_open_path(int path_fd, enum object_access access);
 
 #define OBJECT_NAME_BYTES 48 /* "<type name>.<id>.<slot>" */
 
+/* Is the descriptor by which the application named it last still one of it? */
+bool object_is_open_here(const struct object *object);
 /* NULL for a kind that nobody registered. */
 const struct object_type *object_type_of(u32 kind);
 /* A descriptor of the object with this file name. Needs the realm lock. -ENOENT, -EMFILE. */

@@ -129,10 +129,18 @@ int object_at(int fd, s64 position, enum object_kind kind, struct object **objec
 	found = find((u64)position & ~ACCESS_MASK);
 	if (unlikely(!found))
 		return from_unknown_fd(fd, position, kind, object, access);
+	store_relaxed(&found->named_by, fd);
 	*object = found;
 	if (access)
 		*access = (enum object_access)((u64)position >> ACCESS_SHIFT & 3);
 	return 0;
+}
+
+bool object_is_open_here(const struct object *object)
+{
+	const s64 position = object_position(load_relaxed(&object->named_by));
+
+	return is_position(position) && ((u64)position & ~ACCESS_MASK) == object->identity;
 }
 
 static int attach_id(u64 identity, struct object **object);
@@ -196,7 +204,7 @@ static struct object *alloc_object(const struct object_type *type)
 	object->type = type;
 	object->region = (struct region){0};
 	object->id = 0;
-	object->fd = -1;
+	object->fd = object->named_by = -1;
 	atomic_sub(&object->users, EVICTED - 1);
 	return object;
 }
@@ -801,6 +809,7 @@ static int publish_under_next_id(struct object *object, struct object *const *re
 		goto detach;
 	sys_close(object->fd);
 	object->fd = -1;
+	object->named_by = fd;
 	atomic_add(&realm_state()->created, object_weight(object->region.size));
 	/*
 	 * Another thread may have found the name and attached the object before us, or the table

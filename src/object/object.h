@@ -71,6 +71,7 @@ struct object {
 	u32 users; /* holders in this process */
 	u64 identity;
 	int fd;              /* the file while it has no name, else -1 */
+	int named_by;        /* the application's descriptor that was met last; -1: none yet */
 	struct object *next; /* among the unused memory of its kind */
 };
 
@@ -145,7 +146,7 @@ void object_collect(void);
 
 /* How often an OBJECT_OF_USERS has lost its references. What it says of older ones is void. */
 const u32 *object_releases(const struct object *object);
-/* Has any process a descriptor of it, or is it pinned? Not quick. */
+/* Has any process a descriptor of it, or is it pinned? Quick if one was used here and is open. */
 bool object_has_users(const struct object *object);
 /* Takes them now if no descriptor and no pin is left; collections notice that sooner or later. */
 void object_release(struct object *object);

@@ -851,6 +851,43 @@ static void distrusts_other_users(void)
 	CHECK(object_from_id(OBJECT_MAP, id, &object) == -ENOENT);
 }
 
+/* Whatever the number by which it was known stands for meanwhile. */
+static void knows_who_has_it_open(void)
+{
+	int fd = make_map(NULL), other = make_map(NULL), again, plain;
+	struct object *object;
+	pid_t pid;
+
+	CHECK(object_from_fd(fd, OBJECT_MAP, &object, NULL) == 0);
+	CHECK(object_has_users(object));
+	again = dup(fd);
+	CHECK(dup2(other, fd) == fd && object_has_users(object));
+	CHECK(object_of(again) == object && object_has_users(object));
+	plain = open("/dev/null", O_RDONLY);
+	CHECK(dup2(plain, again) == again && !object_has_users(object));
+	CHECK(dup2(other, again) == again && !object_has_users(object));
+	close(again);
+	CHECK(!object_has_users(object));
+	CHECK(object_open(object, OBJECT_READ) == again && object_of(again) == object);
+	pid = fork();
+	if (!pid) {
+		CHECK(object_has_users(object));
+		close(again);
+		CHECK(object_has_users(object)); /* the parent */
+		_exit(0);
+	}
+	CHECK(child_succeeds(pid));
+	CHECK(object_has_users(object));
+	close(again);
+	CHECK(!object_has_users(object));
+	object_put(object);
+}
+
+static void test_open_elsewhere(void **state)
+{
+	IN_CHILD((register_types(), knows_who_has_it_open()));
+}
+
 /* A descriptor from root still serves after the process has become somebody else. */
 static void serves_after_change_of_user(void)
 {
@@ -1019,7 +1056,7 @@ int main(int argc, char **argv)
 		TEST(test_references), TEST(test_kills),          TEST(test_pins),
 		TEST(test_pins_keep),  TEST(test_garbage),        TEST(test_spoilt_objects),
 		TEST(test_users),      TEST(test_no_descriptors), TEST(test_full_file_system),
-		TEST(test_threads),
+		TEST(test_threads),    TEST(test_open_elsewhere),
 	};
 
 	if (argc == 3)
