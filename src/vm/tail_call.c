@@ -29,6 +29,12 @@ static cold bool make_room(struct vm_targets *targets)
 	return true;
 }
 
+/* What a run gives to its program is right for programs that may share an array with it. */
+static bool may_follow(const struct vm_run *run, const struct object *object)
+{
+	return object->type->owner(object) == object->type->owner(&run->prog->object);
+}
+
 static int hold(struct vm_run *run, u32 id, struct prog **prog)
 {
 	struct vm_targets *targets = &run->targets;
@@ -40,6 +46,10 @@ static int hold(struct vm_run *run, u32 id, struct prog **prog)
 	err = object_from_id(OBJECT_PROG, id, &object);
 	if (err)
 		return err;
+	if (!may_follow(run, object)) {
+		object_put(object);
+		return -ENOENT;
+	}
 	*prog = targets->held[targets->count++] = prog_of(object);
 	if (unlikely(run->both))
 		both_remember_prog(run, *prog);
@@ -67,7 +77,10 @@ static int find(struct vm_run *run, u32 id, struct prog **prog)
 	return err;
 }
 
-/* An id that names no program any more has just been replaced: it is read again. */
+/*
+ * An id that names no program any more has just been replaced: it is read again. One of a program
+ * that no update would have put there was written by somebody else: the slot counts as empty.
+ */
 struct prog *vm_tail_target(struct vm_run *run, struct map *array, u32 index)
 {
 	struct prog *prog;

@@ -9,21 +9,22 @@
 
 #include <errno.h>
 
+#include "base/atomic.h"
 #include "vm/asm.h"
 #include "vm/jit.h"
 
 #define SLOTS 4
-#define TC BPF_PROG_TYPE_SCHED_CLS
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TAIL_CALL(fd, index)                                                                       \
 	LD64_RAW(R2, BPF_PSEUDO_MAP_FD, fd, 0), MOV_K(R3, index), CALL(BPF_FUNC_tail_call)
-#define LOAD(...)                                                                                  \
-	load((const struct bpf_insn[]){__VA_ARGS__},                                               \
+#define LOAD_AS(type, ...)                                                                         \
+	load(type, (const struct bpf_insn[]){__VA_ARGS__},                                         \
 	     COUNT(((const struct bpf_insn[]){__VA_ARGS__})))
+#define LOAD(...) LOAD_AS(BPF_PROG_TYPE_SCHED_CLS, __VA_ARGS__)
 
-static int load(const struct bpf_insn *insns, u32 count)
+static int load(u32 type, const struct bpf_insn *insns, u32 count)
 {
-	union bpf_attr attr = {.prog_type = TC,
+	union bpf_attr attr = {.prog_type = type,
 			       .insns = PTR_U64(insns),
 			       .insn_cnt = count,
 			       .license = PTR_U64("GPL")};
@@ -154,11 +155,36 @@ static void test_emptier_dies(void **state)
 	IN_CHILD(emptier_dies());
 }
 
+/* A program that reads the packet, in an array that a program without one calls through. */
+static void other_kind(void)
+{
+	const int map = make_array(),
+		  reader = LOAD(MOV_X(R3, R10), ALU64_K(ADD, R3, -8), MOV_K(R2, 0), MOV_K(R4, 8),
+				CALL(BPF_FUNC_skb_load_bytes), EXIT),
+		  caller = LOAD_AS(BPF_PROG_TYPE_RAW_TRACEPOINT, TAIL_CALL(map, 0), MOV_K(R0, 9), EXIT);
+	union bpf_attr attr = {.test = {.prog_fd = (u32)caller}};
+	struct object *array, *program;
+
+	CHECK(!object_from_fd(map, OBJECT_MAP, &array, NULL));
+	CHECK(!object_from_fd(reader, OBJECT_PROG, &program, NULL));
+	store_release((u64 *)(uintptr_t)map_of(array)->slots, program->id);
+	CHECK(call(BPF_PROG_TEST_RUN, &attr) == 0);
+	CHECK(attr.test.retval == 9);
+	object_put(program);
+	object_put(array);
+}
+
+static void test_other_kind(void **state)
+{
+	IN_CHILD(other_kind());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_run_ends),
 		CASE(test_emptier_dies),
+		CASE(test_other_kind),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
