@@ -66,9 +66,9 @@ HELPER_FN(skb_load_bytes_relative)
 	const struct packet *packet = run->packet;
 	u32 offset = (u32)r2, len = (u32)r4, from = (u32)r5;
 	const u8 *start = from == START_MAC ? packet->mac : packet->network;
-	u64 have = (u64)(packet->data_end - start);
+	const s64 have = packet->data_end - start; /* < 0: the packet ends before that header */
 
-	if (offset > UINT16_MAX || from > START_NET || len > have || offset > have - len)
+	if (offset > UINT16_MAX || from > START_NET || (s64)offset + len > have)
 		start = NULL;
 	return load_bytes(start ? start + offset : NULL, r3, len);
 }
