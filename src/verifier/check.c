@@ -432,6 +432,11 @@ static int check_argument(struct walk *w, const struct helper *helper, s32 id, u
 	if (err)
 		return err;
 	switch (helper->args[reg - 1]) {
+	case ARG_PACKET:
+		if (w->regs[reg].kind == CTX && w->v->request->type->helper_groups & HG_PACKETLESS)
+			return refuse_call(w, id, -EACCES,
+					   "R%u type=ctx expected=ptr_, trusted_ptr_, rcu_ptr_", reg);
+		/* fall through */
 	case ARG_CTX:
 		if (w->regs[reg].kind == UNKNOWN || w->regs[reg].kind == CTX)
 			return 0;

@@ -18,6 +18,7 @@ enum helper_arg {
 	ARG_NONE,
 	ARG_ANY,          /* any scalar */
 	ARG_CTX,          /* the run's context */
+	ARG_PACKET,       /* the same, of a run that has a packet */
 	ARG_MAP,          /* a struct map * of this program, or an inner one */
 	ARG_MAP_KEY,      /* key_size readable bytes of the map in argument 1 */
 	ARG_MAP_VALUE,    /* value_size readable bytes */

@@ -141,6 +141,10 @@ static bool check_argument(struct call *call, u32 reg)
 	u64 next = reg < 5 ? regs[reg + 1] : 0;
 
 	switch (call->helper->args[reg - 1]) {
+	case ARG_PACKET:
+		if (!call->run->packet)
+			return wrong_argument(call, reg, "the context of a packet");
+		/* fall through */
 	case ARG_CTX:
 		return (call->run->ctx_rules && regs[reg] == PTR_U64(call->run->ctx)) ||
 		       wrong_argument(call, reg, "the context");

@@ -26,8 +26,6 @@ static u64 from_packet(struct vm_run *run, u64 address, u64 flags, enum dynptr_k
 
 KFUNC_FN(dynptr_from_skb)
 {
-	if (!run->packet)
-		return vm_faultf(run, "a dynptr of a packet where there is none");
 	return from_packet(run, r3, r2, DYNPTR_SKB, packet_len(run->packet));
 }
 

@@ -309,6 +309,11 @@ static const struct load_case cases[] = {
 	 .type = BPF_PROG_TYPE_XDP, BODY(MOV_X(R6, R1), LDABS(B, 0), EXIT)},
 	{"tracing without a function", EINVAL, "Tracing programs must provide btf_id\nprocessed 0 insns",
 	 .type = BPF_PROG_TYPE_TRACING, BODY(RETURN_0)},
+	{"context, not a socket", EACCES, "R1 type=ctx expected=", .type = BPF_PROG_TYPE_SYSCALL,
+	 .flags = BPF_F_SLEEPABLE, BODY(CALL(BPF_FUNC_get_socket_cookie), EXIT)},
+	{"context, not a buffer", EACCES, "R1 type=ctx expected=ptr_, trusted_ptr_, rcu_ptr_",
+	 .type = BPF_PROG_TYPE_SYSCALL, .flags = BPF_F_SLEEPABLE,
+	 BODY(CALL(BPF_FUNC_xdp_get_buff_len), EXIT)},
 	{"packet load in tc", 0, "processed 3 insns", .type = BPF_PROG_TYPE_SCHED_CLS,
 	 BODY(MOV_X(R6, R1), LDABS(B, 0), EXIT)},
 };
