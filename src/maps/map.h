@@ -228,7 +228,7 @@ struct map_ops {
 	u32 fields;        /* enum map_fields */
 	u32 program_attach; /* attach type of the programs that values name; see update_program */
 	u32 redirect_flags; /* flags of redirect_map beyond the action for a missing target */
-	u32 update_flags;  /* highest plain flag value accepted by update: 0 or BPF_EXIST */
+	u64 update_flags;  /* highest plain flag value accepted by update: 0 or BPF_EXIST */
 
 	/*
 	 * Program context: bounded, no allocation, no fd. Also used by the embedding API.

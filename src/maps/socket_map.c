@@ -363,7 +363,7 @@ static cold bool socket_map_is_valid(struct map *map)
 }
 
 /* Flags are the type's own business: what is wrong with the socket comes first. */
-#define ANY_FLAGS UINT32_MAX
+#define ANY_FLAGS UINT64_MAX
 
 const struct map_ops sockmap_map_ops = {
 	.name = "sockmap",

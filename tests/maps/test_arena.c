@@ -107,6 +107,7 @@ static void commands(void **state)
 	assert_int_equal(map_lookup(fd, NULL, &value), -EINVAL);
 	assert_int_equal(map_update(fd, NULL, &value, 0), -EOPNOTSUPP);
 	assert_int_equal(map_update(fd, NULL, &value, 99), -EOPNOTSUPP);
+	assert_int_equal(map_update(fd, NULL, &value, 1ull << 63), -EOPNOTSUPP);
 	assert_int_equal(map_delete(fd, NULL), -EOPNOTSUPP);
 	assert_int_equal(map_next_key(fd, NULL, &value), -EOPNOTSUPP);
 	assert_int_equal(map_elem(BPF_MAP_LOOKUP_AND_DELETE_ELEM, fd, NULL, &value, 0), -ENOTSUPP);

@@ -167,6 +167,7 @@ static void test_sockmap_elements(void **state)
 	assert_int_equal(set(map, 2, one, BPF_ANY), -E2BIG);
 	assert_int_equal(set(map, 2, 999, BPF_ANY), -EBADF);
 	assert_int_equal(set(map, 0, 999, 3), -EBADF);
+	assert_int_equal(set(map, 0, 999, 1ull << 32), -EBADF);
 	assert_int_equal(set(map, 0, one, BPF_NOEXIST), 0);
 	assert_int_equal(set(map, 1, one, BPF_ANY), 0);
 	assert_int_equal(set(map, 0, two, BPF_NOEXIST), -EEXIST);
