@@ -28,6 +28,7 @@
 
 #define CPU_QUEUE_MAX 16384u
 #define CPUS_MAX 256u /* of the kernel that was measured */
+#define OWNER_PARTS (~OWNER_PLACE) /* what runs behind a map is attached elsewhere than its users */
 
 struct device {
 	u32 target; /* interface, or the length of a CPU's queue */
@@ -151,6 +152,11 @@ static int change_locked(struct map *map, const void *key, struct device *device
 	return err;
 }
 
+static bool may_hold(struct map *map, const struct object *program)
+{
+	return !program || map_claim(map, program->type->owner(program));
+}
+
 static int change(struct map *map, const void *key, u32 target, struct object *program, u64 flags)
 {
 	struct device device = {.target = target}, old;
@@ -212,7 +218,7 @@ static int devmap_update(struct map *map, const void *key, const void *value,
 		return err;
 	if (!ifindex)
 		return program || error ? -EINVAL : slot_remove(map, key);
-	if (error || !interface_exists(ifindex))
+	if (error || !interface_exists(ifindex) || !may_hold(map, program))
 		return -EINVAL;
 	return change(map, key, ifindex, program, BPF_ANY);
 }
@@ -221,10 +227,13 @@ static int devmap_hash_update(struct map *map, const void *key, const void *valu
 			      struct object *program, int error, u64 flags)
 {
 	const u32 ifindex = target_of(value);
+	struct device old;
 
 	if (flags > BPF_EXIST || !ifindex)
 		return -EINVAL;
-	if (error || !interface_exists(ifindex))
+	if (flags & BPF_NOEXIST && device_get(map, key, &old))
+		return -EEXIST;
+	if (error || !interface_exists(ifindex) || !may_hold(map, program))
 		return -EINVAL;
 	return change(map, key, ifindex, program, flags);
 }
@@ -243,7 +252,9 @@ static int cpumap_update(struct map *map, const void *key, const void *value,
 		return -ENODEV;
 	if (!length)
 		return slot_remove(map, key);
-	return error ? -ENOMEM : change(map, key, length, program, BPF_ANY);
+	if (error || !may_hold(map, program))
+		return -ENOMEM;
+	return change(map, key, length, program, BPF_ANY);
 }
 
 /* Reading by the system call. */
@@ -379,8 +390,9 @@ static cold bool devices_are_valid(struct map *map)
 
 const struct map_ops devmap_map_ops = {
 	.name = "devmap",
-	.traits = MAP_BTF_REFUSED | MAP_INTERFACES,
+	.traits = MAP_BTF_REFUSED | MAP_INTERFACES | MAP_OWNED,
 	.value_kind = OBJECT_PROG,
+	.owner_mask = OWNER_PARTS,
 	.helpers = MAP_H_LOOKUP | MAP_H_REDIRECT,
 	.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.own_flags = BPF_F_RDONLY_PROG,
@@ -404,6 +416,7 @@ const struct map_ops devmap_hash_map_ops = {
 	.name = "devmap_hash",
 	.traits = MAP_BTF_REFUSED | MAP_INTERFACES,
 	.value_kind = OBJECT_PROG,
+	.owner_mask = OWNER_PARTS,
 	.helpers = MAP_H_LOOKUP | MAP_H_REDIRECT,
 	.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.own_flags = BPF_F_RDONLY_PROG,
@@ -426,8 +439,9 @@ const struct map_ops devmap_hash_map_ops = {
 
 const struct map_ops cpumap_map_ops = {
 	.name = "cpumap",
-	.traits = MAP_BTF_REFUSED,
+	.traits = MAP_BTF_REFUSED | MAP_OWNED,
 	.value_kind = OBJECT_PROG,
+	.owner_mask = OWNER_PARTS,
 	.helpers = MAP_H_REDIRECT,
 	.create_flags = BPF_F_NUMA_NODE,
 	.program_attach = BPF_XDP_CPUMAP,

@@ -379,7 +379,7 @@ static cold int check_fields(struct map_spec *spec, const struct map_ops *ops)
 
 	if (err || !spec->fields.count)
 		return err;
-	if (spec->flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
+	if ((spec->flags | ops->own_flags) & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG))
 		return -EACCES;
 	return fields_are_valid(&spec->fields, spec->value_size, ops->fields) ? 0 : -EOPNOTSUPP;
 }
@@ -479,11 +479,10 @@ static void template_init(struct map_template *template, const struct map *inner
 
 bool map_claim(struct map *map, u64 owner)
 {
+	const u64 part = owner & map->ops->owner_mask;
 	u64 found = 0;
 
-	if (!(map->ops->traits & MAP_OWNED))
-		return true;
-	return atomic_cas(&map->header->owner, &found, owner) || found == owner;
+	return !part || atomic_cas(&map->header->owner, &found, part) || found == part;
 }
 
 bool map_inner_matches(const struct map *outer, const struct map *inner)

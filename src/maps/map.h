@@ -51,7 +51,8 @@ struct map_header {
 	u32 kernel_value_type_id; /* in the kernel's BTF; 0: values have no type there */
 	u32 frozen;
 	u64 memlock; /* bytes shown in fdinfo */
-	u64 owner;   /* of all objects in the map, the type in the lowest byte; 0: there was none */
+	u64 owner;   /* what all objects in the map have of it, the type in the lowest byte; 0: there
+			was none */
 	struct btf_fields fields;
 	struct map_template inner;
 } cacheline_aligned;
@@ -156,7 +157,7 @@ enum map_traits {
 	MAP_BATCH_UPDATE = 1 << 8,
 	MAP_BATCH_DELETE = 1 << 9,
 	MAP_OFFLOAD = 1 << 10,      /* map_ifindex: EOPNOTSUPP for a device, not EINVAL */
-	MAP_OWNED = 1 << 11,        /* see map_claim() */
+	MAP_OWNED = 1 << 11,        /* programs that use it are owners as those in it; see map_claim() */
 	MAP_INNER_ENTRIES = 1 << 12, /* as an inner map it needs the max_entries of the template */
 	MAP_EXTRA = 1 << 13,        /* map_extra has a meaning; other types want 0 */
 	MAP_VALUE_INPUT = 1 << 14,  /* LOOKUP and peek ask about the value that they are given */
@@ -226,6 +227,7 @@ struct map_ops {
 	u32 create_flags;  /* map_flags accepted at creation */
 	u32 own_flags;     /* map_flags that every map of this type has */
 	u32 fields;        /* enum map_fields */
+	u64 owner_mask;    /* what the owners of one map have in common; 0: nothing */
 	u32 program_attach; /* attach type of the programs that values name; see update_program */
 	u32 redirect_flags; /* flags of redirect_map beyond the action for a missing target */
 	u64 update_flags;  /* highest plain flag value accepted by update: 0 or BPF_EXIST */

@@ -44,6 +44,7 @@ const struct map_ops prog_array_map_ops = {
 	.name = "prog_array",
 	.traits = MAP_OWNED | MAP_INNER_REFUSED,
 	.value_kind = OBJECT_PROG,
+	.owner_mask = UINT64_MAX,
 	.helpers = MAP_H_TAIL_CALL,
 	.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.object_id = object_slots_id,

@@ -35,6 +35,9 @@ enum object_kind {
 /* What a descriptor may do; the kernel's FMODE. */
 enum object_access { OBJECT_READ = 1, OBJECT_WRITE = 2, OBJECT_READ_WRITE = 3 };
 
+/* Of the owner of an object: where it may be attached. */
+#define OWNER_PLACE 0xffff0000ull
+
 struct object;
 struct wake;
 
@@ -52,7 +55,7 @@ struct object_type {
 	void (*detach)(struct object *object);
 	/*
 	 * Objects that a map may hold together have the same of these, which is not 0. Unset: they are
-	 * no different. The kernel's map owner.
+	 * no different. The kernel's map owner: the type in the lowest byte, and OWNER_PLACE.
 	 */
 	u64 (*owner)(const struct object *object);
 	/* What poll(2) says of a descriptor, as EPOLL* bits. Unset: as of any file. */

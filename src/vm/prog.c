@@ -123,7 +123,7 @@ static unsigned collect_refs(const struct prog_image *image, struct object **ref
 /* What programs that call each other have in common. The type is in the lowest byte. */
 static u64 owner_of(u32 type, u32 attach_type, u32 flags, u32 attach_btf_id)
 {
-	return (u64)attach_btf_id << 32 | (attach_type & 0xffff) << 16 |
+	return (u64)attach_btf_id << 32 | ((attach_type << 16) & OWNER_PLACE) |
 	       !!(flags & BPF_F_XDP_HAS_FRAGS) << 8 | type;
 }
 
@@ -140,7 +140,7 @@ static bool claim_maps(const struct prog_image *image)
 				   image->attach_btf_id);
 
 	for (u32 i = 0; i < image->nr_maps; i++)
-		if (!map_claim(image->maps[i], owner))
+		if (image->maps[i]->ops->traits & MAP_OWNED && !map_claim(image->maps[i], owner))
 			return false;
 	return true;
 }

@@ -118,6 +118,8 @@ static void test_devmap_hash_elements(void **state)
 	assert_int_equal(set(map, 70, NO_INTERFACE, 0, BPF_ANY), -EINVAL);
 	assert_int_equal(set(map, 70, LOOPBACK, 0, BPF_EXIST), 0);
 	assert_int_equal(set(map, 70, LOOPBACK, 0, BPF_NOEXIST), -EEXIST);
+	assert_int_equal(set(map, 70, NO_INTERFACE, 0, BPF_NOEXIST), -EEXIST);
+	assert_int_equal(set(map, 70, 0, 0, BPF_NOEXIST), -EINVAL);
 	assert_int_equal(set(map, 70, LOOPBACK, 0, BPF_ANY), 0);
 	assert_int_equal(set(map, 71, LOOPBACK, 0, BPF_NOEXIST), 0);
 	assert_int_equal(set(map, 72, LOOPBACK, 0, BPF_ANY), -E2BIG);
@@ -245,6 +247,45 @@ static void check_program(int map, unsigned i, int end)
 	else
 		close(map);
 	assert_true(is_gone(other_id));
+}
+
+static int load_user(unsigned type, int map)
+{
+	const struct bpf_insn insns[] = {LD64_RAW(R1, BPF_PSEUDO_MAP_FD, map, 0), MOV_K(R0, 0), EXIT};
+
+	return prog_load(type, 0, insns, COUNT(insns));
+}
+
+/* The first program that uses the map, or is put in, decides; in a hash only one that is put in. */
+static void test_owner(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < COUNT(program_types); i++) {
+		const bool is_hash = program_types[i].type == DEVHASH;
+		const unsigned attach = program_types[i].attach, first = program_types[i].first;
+		const int refused = program_types[i].wrong;
+		int whole = load(XDP, attach);
+		int frags = prog_load_flags(XDP, attach, pass, COUNT(pass), "GPL", BPF_F_XDP_HAS_FRAGS);
+		int map = make(program_types[i].type, 8, 2), filter, user;
+
+		assert_int_equal(set(map, 0, first, whole, BPF_ANY), 0);
+		assert_int_equal(set(map, 0, first, frags, BPF_ANY), refused);
+		user = load_user(XDP, map);
+		assert_true(user >= 0);
+		close(user);
+		filter = load_user(BPF_PROG_TYPE_SOCKET_FILTER, map);
+		assert_int_equal(filter < 0 ? filter : 0, is_hash ? 0 : -EINVAL);
+		close(filter);
+		close(map);
+
+		map = make(program_types[i].type, 8, 2);
+		close(load_user(BPF_PROG_TYPE_SOCKET_FILTER, map));
+		assert_int_equal(set(map, 0, first, 0, BPF_ANY), 0);
+		assert_int_equal(set(map, 0, first, frags, BPF_ANY), is_hash ? 0 : refused);
+		close(map);
+		close(whole);
+		close(frags);
+	}
 }
 
 static void test_programs_live(void **state)
@@ -393,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_devmap_hash_elements),
 		cmocka_unit_test(test_cpumap_elements),
 		cmocka_unit_test(test_programs_refused),
+		cmocka_unit_test(test_owner),
 		cmocka_unit_test(test_programs_live),
 		cmocka_unit_test(test_redirect),
 		cmocka_unit_test(test_lookup_by_program),
