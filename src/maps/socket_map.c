@@ -368,7 +368,7 @@ static cold bool socket_map_is_valid(struct map *map)
 const struct map_ops sockmap_map_ops = {
 	.name = "sockmap",
 	.traits = MAP_BTF_REFUSED,
-	.helpers = MAP_H_SOCK_MAP | MAP_H_REUSEPORT,
+	.helpers = MAP_H_SOCK_MAP | MAP_H_REUSEPORT | MAP_H_DELETE,
 	.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.update_flags = ANY_FLAGS,
 	.lookup = socket_lookup,
@@ -388,7 +388,7 @@ const struct map_ops sockmap_map_ops = {
 const struct map_ops sockhash_map_ops = {
 	.name = "sockhash",
 	.traits = MAP_BTF_REFUSED,
-	.helpers = MAP_H_SOCK_HASH | MAP_H_REUSEPORT,
+	.helpers = MAP_H_SOCK_HASH | MAP_H_REUSEPORT | MAP_H_DELETE,
 	.create_flags = BPF_F_NUMA_NODE | BPF_F_RDONLY | BPF_F_WRONLY,
 	.update_flags = ANY_FLAGS,
 	.lookup = socket_lookup,

@@ -466,6 +466,21 @@ static int check_argument(struct walk *w, const struct helper *helper, s32 id, u
 	return 0;
 }
 
+/* Programs that may change a map of sockets with the helpers of all maps. */
+#define SOCKET_CHANGERS                                                                    \
+	(HG_SOCKET_FILTER | HG_TC | HG_XDP | HG_SOCK_OPS | HG_SK_REUSEPORT | HG_SK_LOOKUP | \
+	 HG_FLOW_DISSECTOR)
+
+static bool helper_takes(const struct walk *w, const struct helper *helper, const struct map *map)
+{
+	const u32 of_sockets = MAP_H_SOCK_MAP | MAP_H_SOCK_HASH;
+
+	if (helper->map_bit == MAP_H_DELETE && map->ops->helpers & of_sockets &&
+	    !(w->v->request->type->helper_groups & SOCKET_CHANGERS))
+		return false;
+	return !helper->map_bit || map->ops->helpers & helper->map_bit;
+}
+
 static int check_map_permission(struct walk *w, const struct helper *helper, s32 id)
 {
 	const u32 writers = MAP_H_UPDATE | MAP_H_DELETE | MAP_H_PUSH | MAP_H_POP;
@@ -479,7 +494,7 @@ static int check_map_permission(struct walk *w, const struct helper *helper, s32
 		return refuse_call(w, id, -EINVAL, "expected prog array map for tail call");
 	if ((helper->map_bit & writers) && (map->flags & BPF_F_RDONLY_PROG))
 		return refuse_call(w, id, -EACCES, "write into map forbidden");
-	if (helper->map_bit && !(map->ops->helpers & helper->map_bit))
+	if (!helper_takes(w, helper, map))
 		return refuse_call(w, id, -EINVAL, "cannot pass map_type %u into func bpf_%s#%d",
 				   map->header->type, helper->name, id);
 	return 0;

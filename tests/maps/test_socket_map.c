@@ -423,6 +423,51 @@ static void test_programs(void **state)
 	}
 }
 
+static int load_delete(int map, unsigned type, unsigned attach)
+{
+	const struct bpf_insn insns[] = {
+		ST_K(W, R10, -4, 0), LD64_RAW(R1, BPF_PSEUDO_MAP_FD, map, 0), MOV_X(R2, R10),
+		ALU64_K(ADD, R2, -4), CALL(BPF_FUNC_map_delete_elem), ALU64_K(NEG, R0, 0), EXIT};
+
+	return prog_load(type, attach, insns, COUNT(insns));
+}
+
+static void test_delete_by_program(void **state)
+{
+	static const struct {
+		unsigned type, attach;
+		int expected;
+	} cases[] = {
+		{BPF_PROG_TYPE_SOCKET_FILTER, 0, 0},
+		{BPF_PROG_TYPE_SCHED_CLS, 0, 0},
+		{BPF_PROG_TYPE_FLOW_DISSECTOR, 0, 0},
+		{BPF_PROG_TYPE_CGROUP_SKB, 0, -EINVAL},
+		{BPF_PROG_TYPE_TRACEPOINT, 0, -EINVAL},
+		{BPF_PROG_TYPE_SK_SKB, 0, -EINVAL},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(sock_types); i++) {
+		int map = make(sock_types[i], 8, 2), one = bound(SOCK_DGRAM, false), program;
+
+		for (unsigned c = 0; c < COUNT(cases); c++) {
+			program = load_delete(map, cases[c].type, cases[c].attach);
+			assert_int_equal(program < 0 ? program : 0, cases[c].expected);
+			close(program);
+		}
+		program = load_delete(map, XDP, 0);
+		assert_int_equal(set(map, 0, one, BPF_ANY), 0);
+		assert_int_equal(set(map, 1, one, BPF_ANY), 0);
+		assert_int_equal(run_once(program), 0);
+		assert_int_equal(get(map, 0), 0);
+		assert_true(get(map, 1));
+		assert_int_equal(run_once(program), sock_types[i] == SOCKMAP ? EINVAL : ENOENT);
+		close(program);
+		close(one);
+		close(map);
+	}
+}
+
 /* bind() to loopback wants the interface up. */
 static void raise_loopback(void)
 {
@@ -446,6 +491,7 @@ int main(void)
 		cmocka_unit_test(test_reuseport),
 		cmocka_unit_test(test_xskmap),
 		cmocka_unit_test(test_programs),
+		cmocka_unit_test(test_delete_by_program),
 	};
 
 	require_bpf();
