@@ -180,7 +180,8 @@ if [ "$3" = --record ]; then
 	native | mask >"$expected"
 	exit
 fi
-if [ "$(id -u)" -eq 0 ] && unshare --mount mount -t bpf bpf /sys/fs/bpf 2>/dev/null; then
+if [ "$(id -u)" -eq 0 ] && [ "${USERBPF_TEST_NATIVE-}" != no ] &&
+	unshare --mount mount -t bpf bpf /sys/fs/bpf 2>/dev/null; then
 	expected=$scratch/native
 	native | mask >"$expected"
 fi
