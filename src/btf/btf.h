@@ -43,7 +43,11 @@ enum btf_field_kind {
 struct btf_field {
 	u16 kind, size;
 	u32 offset;
+	u32 type; /* of a root: the struct that it holds; of a pointer: that to which it points */
+	u32 node; /* of a root: where in that struct its node is; of a pointer: enum btf_pointer */
 };
+
+enum btf_pointer { POINTER_TRUSTED, POINTER_UNTRUSTED, POINTER_PERCPU };
 
 /* By ascending offset, none overlapping another. */
 struct btf_fields {
@@ -78,6 +82,17 @@ s64 btf_size(const struct btf *btf, u32 id);
  * (two timers, one that is misaligned) has none, as in the kernel. 0 or -ENOMEM.
  */
 must_check int btf_value_fields(const struct btf *btf, u32 id, u32 size, struct btf_fields *fields);
+/* The same of an object of a struct type that a program makes. */
+must_check int btf_object_fields(const struct btf *btf, u32 id, struct btf_fields *fields);
+/*
+ * The part of size bytes of memory, between special fields, that contains offset. False if a special
+ * field does; *from and *to are then that one's.
+ */
+bool btf_part_at(const struct btf_fields *fields, u32 size, u32 offset, u32 *from, u32 *to);
+/* Does any type point to objects that programs or the kernel make? */
+bool btf_has_pointers(const struct btf *btf);
+/* The first field of these kinds at or behind an offset; NULL. */
+const struct btf_field *btf_field_from(const struct btf_fields *fields, u32 kinds, u32 offset);
 /* True for a 32-bit plain integer without bit offset, the key of array types. */
 bool btf_is_int32(const struct btf *btf, u32 id);
 

@@ -21,6 +21,7 @@
 #define NODES (BIT(FIELD_LIST_NODE) | BIT(FIELD_RB_NODE))
 #define TASKS (BIT(FIELD_TIMER) | BIT(FIELD_WQ) | BIT(FIELD_TASK_WORK))
 #define UNIQUE (LOCKS | TASKS)
+#define BTF_WHOLE (-1) /* component of a declaration tag: all of it */
 #define REPEATABLE (ROOTS | BIT(FIELD_KPTR)) /* may be elements of an array */
 #define IN_STRUCTS (LOCKS | ROOTS | NODES | BIT(FIELD_REFCOUNT) | BIT(FIELD_KPTR))
 #define IN_VALUES (LOCKS | ROOTS | TASKS | BIT(FIELD_REFCOUNT) | BIT(FIELD_KPTR))
@@ -45,8 +46,9 @@ static const struct {
 struct field {
 	enum btf_field_kind kind;
 	u32 offset;
-	u32 node_struct;       /* of a root: what it holds, */
-	const char *node_name; /* and by which member */
+	u32 type;	       /* of a root: the struct that it holds; of a pointer: its target */
+	u32 node;	       /* as in struct btf_field */
+	const char *node_name; /* of a root: the member that is the node */
 };
 
 /*
@@ -82,11 +84,30 @@ static const struct btf_member *members_of(const struct btf_type *t)
 	return (const struct btf_member *)(t + 1);
 }
 
+static const struct {
+	const char *tag;
+	enum btf_pointer pointer;
+} pointers[] = {
+	{"kptr", POINTER_TRUSTED},
+	{"kptr_untrusted", POINTER_UNTRUSTED},
+	{"percpu_kptr", POINTER_PERCPU},
+};
+
+static u32 id_of(const struct btf *btf, const struct btf_type *t)
+{
+	u32 id = 0;
+
+	while (btf->types[id] != t)
+		id++;
+	return id;
+}
+
 /* 1 for a pointer to a struct that is tagged as a kernel object, 0 for other types, -EINVAL. */
-static int is_kptr(const struct btf *btf, const struct btf_type *t)
+static int find_kptr(const struct btf *btf, const struct btf_type *t, struct field *field)
 {
 	const struct btf_type *tag;
 	const char *word;
+	u32 i = 0;
 
 	if (is_kind(t, BTF_KIND_VOLATILE))
 		t = btf->types[t->type];
@@ -100,10 +121,14 @@ static int is_kptr(const struct btf *btf, const struct btf_type *t)
 	word = name_of(btf, tag);
 	if (!strcmp(word, "uptr"))
 		return 0;
-	if (strcmp(word, "kptr") && strcmp(word, "kptr_untrusted") && strcmp(word, "percpu_kptr"))
-		return -EINVAL;
+	while (i < ARRAY_SIZE(pointers) && strcmp(word, pointers[i].tag))
+		i++;
 	t = btf_resolve(btf, tag->type);
-	return t && is_kind(t, BTF_KIND_STRUCT) ? 1 : -EINVAL;
+	if (i == ARRAY_SIZE(pointers) || !t || !is_kind(t, BTF_KIND_STRUCT))
+		return -EINVAL;
+	field->type = id_of(btf, t);
+	field->node = pointers[i].pointer;
+	return 1;
 }
 
 /* The name decides, also of a type that then turns out not to be the struct of that name. */
@@ -155,8 +180,8 @@ static int find_root(const struct btf *btf, u32 id, u32 index, struct field *fie
 	colon = tag ? strchr(tag, ':') : NULL;
 	if (!colon)
 		return -EINVAL;
-	field->node_struct = find_struct(btf, tag, (size_t)(colon - tag));
-	if (!field->node_struct)
+	field->type = find_struct(btf, tag, (size_t)(colon - tag));
+	if (!field->type)
 		return -ENOENT;
 	field->node_name = colon + 1;
 	return *field->node_name ? 1 : -EINVAL;
@@ -167,7 +192,7 @@ static int find_field(const struct btf *btf, u32 id, u32 index, const struct btf
 		      struct field *field)
 {
 	if (field->kind == FIELD_KPTR)
-		return is_kptr(btf, t);
+		return find_kptr(btf, t, field);
 	if (!is_kind(t, BTF_KIND_STRUCT) || t->size != rows[field->kind].size)
 		return 0;
 	return BIT(field->kind) & ROOTS ? find_root(btf, id, index, field) : 1;
@@ -197,7 +222,7 @@ static int find_fields(struct fields *found, u32 id, u32 offset, u32 level);
 
 /* A member of a struct, or a variable in a section. */
 struct member {
-	u32 owner, index, type;
+	u32 owner, index, type; /* a variable is its owner's BTF_WHOLE */
 	u32 offset; /* in its owner */
 	u32 size;   /* that a field must have; 0: any */
 };
@@ -270,9 +295,9 @@ out:
 }
 
 /* A root's node: exactly one member of that name, a node of the right sort, aligned. */
-static int check_root(const struct btf *btf, const struct field *root)
+static int find_node(const struct btf *btf, struct field *root)
 {
-	const struct btf_type *t = btf->types[root->node_struct];
+	const struct btf_type *t = btf->types[root->type];
 	u32 node = root->kind == FIELD_LIST_HEAD ? FIELD_LIST_NODE : FIELD_RB_NODE;
 	bool found = false;
 
@@ -286,25 +311,26 @@ static int check_root(const struct btf *btf, const struct field *root)
 		    strcmp(name_of(btf, type), rows[node].name) ||
 		    bit_offset(t, member) % (rows[node].align * 8))
 			return -EINVAL;
+		root->node = bit_offset(t, member) / 8;
 		found = true;
 	}
 	return found ? 0 : -ENOENT;
 }
 
 /* What has been found must fit together. Fills *mask with the kinds. */
-static int check_found(const struct fields *found, u32 *mask)
+static int check_found(struct fields *found, u32 *mask)
 {
 	u32 end = 0;
 	int err;
 
 	for (u32 i = 0; i < found->count; i++) {
-		const struct field *field = &found->list[i];
+		struct field *field = &found->list[i];
 
 		if (field->offset < end)
 			return -EEXIST;
 		end = field->offset + rows[field->kind].size;
 		*mask |= BIT(field->kind);
-		err = BIT(field->kind) & ROOTS ? check_root(found->btf, field) : 0;
+		err = BIT(field->kind) & ROOTS ? find_node(found->btf, field) : 0;
 		if (err)
 			return err;
 	}
@@ -337,9 +363,9 @@ static int check_ownership(const struct btf *btf, u32 id, const u32 *masks, u8 *
 	for (u32 i = 0; !err && i < found.count; i++) {
 		if (!(BIT(found.list[i].kind) & ROOTS))
 			continue;
-		if (!masks[found.list[i].node_struct])
+		if (!masks[found.list[i].type])
 			err = -EFAULT;
-		else if (masks[id] & NODES && masks[found.list[i].node_struct] & ROOTS)
+		else if (masks[id] & NODES && masks[found.list[i].type] & ROOTS)
 			err = -ELOOP;
 	}
 	return err;
@@ -348,6 +374,7 @@ static int check_ownership(const struct btf *btf, u32 id, const u32 *masks, u8 *
 /* The types whose members make a struct worth a look, one bit each; false if there are none. */
 static bool mark_special(const struct btf *btf, u8 *special)
 {
+	struct field field;
 	bool any = false;
 
 	for (u32 i = FIELD_SPIN_LOCK; i < FIELD_KPTR; i++) {
@@ -359,12 +386,22 @@ static bool mark_special(const struct btf *btf, u8 *special)
 		any |= id != 0;
 	}
 	for (u32 id = 1; id < btf->nr_types; id++) {
-		if (is_kptr(btf, btf->types[id]) != 1)
+		if (find_kptr(btf, btf->types[id], &field) != 1)
 			continue;
 		special[id] = true;
 		any = true;
 	}
 	return any;
+}
+
+bool btf_has_pointers(const struct btf *btf)
+{
+	struct field field;
+
+	for (u32 id = 1; id < btf->nr_types; id++)
+		if (find_kptr(btf, btf->types[id], &field) == 1)
+			return true;
+	return false;
 }
 
 static bool has_special_member(const struct btf_type *t, const u8 *special)
@@ -413,19 +450,19 @@ static int find_in_section(struct fields *found, u32 id)
 
 	for (u32 i = 0; !err && i < BTF_INFO_VLEN(t->info); i++)
 		err = find_in_member(found,
-				     &(struct member){id, i, found->btf->types[vars[i].type]->type,
+				     &(struct member){vars[i].type, (u32)BTF_WHOLE,
+						      found->btf->types[vars[i].type]->type,
 						      vars[i].offset, vars[i].size},
 				     0, 0, &seen);
 	return err;
 }
 
-static int find_in_value(struct fields *found, const struct btf_type *t, u32 size)
+static int find_in_type(struct fields *found, const struct btf_type *t, u32 size)
 {
-	u32 id = 0, mask = 0;
+	const u32 id = id_of(found->btf, t);
+	u32 mask = 0;
 	int err;
 
-	while (found->btf->types[id] != t)
-		id++;
 	err = is_kind(t, BTF_KIND_STRUCT)    ? find_fields(found, id, 0, 0)
 	      : is_kind(t, BTF_KIND_DATASEC) ? find_in_section(found, id)
 					     : -EINVAL;
@@ -437,24 +474,66 @@ static int find_in_value(struct fields *found, const struct btf_type *t, u32 siz
 	return err;
 }
 
-int btf_value_fields(const struct btf *btf, u32 id, u32 size, struct btf_fields *fields)
+static int fields_of(const struct btf *btf, u32 kinds, const struct btf_type *t, u32 size,
+		     struct btf_fields *fields)
 {
-	const struct btf_type *t = btf_resolve(btf, id);
-	struct fields found = {.btf = btf, .kinds = IN_VALUES};
+	struct fields found = {.btf = btf, .kinds = kinds};
 
 	fields->count = 0;
 	found.barren = memory_zalloc(btf->nr_types, 1);
 	if (!found.barren)
 		return -ENOMEM;
-	if (t && !find_in_value(&found, t, size)) {
+	if (t && !find_in_type(&found, t, size)) {
 		for (u32 i = 0; i < found.count; i++)
 			fields->list[i] = (struct btf_field){
 				.kind = (u16)found.list[i].kind,
 				.size = (u16)rows[found.list[i].kind].size,
 				.offset = found.list[i].offset,
+				.type = found.list[i].type,
+				.node = found.list[i].node,
 			};
 		fields->count = found.count;
 	}
 	memory_free(found.barren);
 	return 0;
+}
+
+int btf_value_fields(const struct btf *btf, u32 id, u32 size, struct btf_fields *fields)
+{
+	return fields_of(btf, IN_VALUES, btf_resolve(btf, id), size, fields);
+}
+
+int btf_object_fields(const struct btf *btf, u32 id, struct btf_fields *fields)
+{
+	const struct btf_type *t = btf->types[id];
+
+	return fields_of(btf, IN_STRUCTS, t, t->size, fields);
+}
+
+const struct btf_field *btf_field_from(const struct btf_fields *fields, u32 kinds, u32 offset)
+{
+	for (u32 i = 0; i < fields->count; i++)
+		if (fields->list[i].offset >= offset && BTF_FIELD_BIT(fields->list[i].kind) & kinds)
+			return &fields->list[i];
+	return NULL;
+}
+
+bool btf_part_at(const struct btf_fields *fields, u32 size, u32 offset, u32 *from, u32 *to)
+{
+	*from = 0;
+	for (u32 i = 0; i < fields->count; i++) {
+		const struct btf_field *field = &fields->list[i];
+
+		*to = field->offset;
+		if (offset < *to)
+			return true;
+		if (offset - field->offset < field->size) {
+			*from = field->offset;
+			*to = field->offset + field->size;
+			return false;
+		}
+		*from = field->offset + field->size;
+	}
+	*to = size;
+	return true;
 }

@@ -71,10 +71,10 @@ static int array_update(struct map *map, const void *key, const void *value, u64
 	if (unlikely(err))
 		return err;
 	if (unlikely(flags & BPF_F_LOCK)) {
-		fields_reset(&map->fields, array_value(map, index));
+		fields_reset(map, array_value(map, index));
 		return value_write_locked(map, array_value(map, index), value);
 	}
-	fields_write(&map->fields, array_value(map, index), value, map->value_size);
+	fields_write(map, array_value(map, index), value, map->value_size);
 	return 0;
 }
 
@@ -84,7 +84,7 @@ static int percpu_array_update(struct map *map, const void *key, const void *val
 	int err = array_check_update(map, index, flags);
 
 	if (likely(!err && cpu < map->ncpus))
-		fields_write(&map->fields, array_cpu_value(map, index, cpu), value,
+		fields_write(map, array_cpu_value(map, index, cpu), value,
 			     map->value_size);
 	return err;
 }
@@ -150,7 +150,7 @@ static int percpu_array_update_user(struct map *map, const void *key, const void
 	if (err)
 		return err;
 	for (u32 cpu = 0; cpu < map->ncpus; cpu++)
-		fields_write(&map->fields, array_cpu_value(map, index, cpu),
+		fields_write(map, array_cpu_value(map, index, cpu),
 			     (const u8 *)value + (size_t)cpu * map->value_stride,
 			     map->value_stride);
 	return 0;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/lock.h"
+#include "btf/local_object.h"
 
 /* The bytes [from, to) of a value, in the largest aligned words that fit. */
 static void write_part(u8 *shared, const u8 *src, u32 from, u32 to)
@@ -35,11 +36,29 @@ void fields_write_around(const struct btf_fields *fields, void *shared, const vo
 	write_part(shared, src, from, size);
 }
 
-void fields_reset(const struct btf_fields *fields, void *shared)
+/* A lock that is not to be had leaves the lists and trees as they are. */
+static cold void drop_objects(const struct map *map, void *shared)
 {
-	for (u32 i = 0; i < fields->count; i++)
-		if (BTF_FIELD_BIT(fields->list[i].kind) & MAP_F_TIMER)
-			value_zero((u8 *)shared + fields->list[i].offset, fields->list[i].size);
+	const bool lock = btf_field_from(&map->fields, FIELDS_OF_ROOTS, 0);
+
+	if (lock && value_lock(map, shared))
+		return;
+	for (u32 i = 0; i < map->fields.count; i++)
+		local_field_clear(map->types, &map->fields.list[i], shared);
+	if (lock)
+		value_unlock(map, shared);
+}
+
+void fields_reset(const struct map *map, void *shared)
+{
+	for (u32 i = 0; i < map->fields.count; i++) {
+		const struct btf_field *field = &map->fields.list[i];
+
+		if (BTF_FIELD_BIT(field->kind) & MAP_F_TIMER)
+			value_zero((u8 *)shared + field->offset, field->size);
+	}
+	if (unlikely(map->types))
+		drop_objects(map, shared);
 }
 
 void fields_hide(const struct btf_fields *fields, void *value)
@@ -66,6 +85,9 @@ bool fields_are_valid(const struct btf_fields *fields, u32 value_size, u32 kinds
 
 		if (field->kind >= NR_FIELD_KINDS || !(kinds & BTF_FIELD_BIT(field->kind)) ||
 		    field->offset < end || field->offset % 4 || !field->size || field->size % 4)
+			return false;
+		if (BTF_FIELD_BIT(field->kind) & FIELDS_OF_OBJECTS &&
+		    (field->offset % 8 || field->size < sizeof(u64)))
 			return false;
 		end = (u64)field->offset + field->size;
 	}

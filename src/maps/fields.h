@@ -2,9 +2,10 @@
 /*
  * fields.h: values with special fields, for the types whose maps may have them. Bytes of special
  * fields are never copied: a value handed out has zeros there (a reference count is 1), and what
- * comes in leaves them as they are. So they stay zero from the creation of the file on, but for
- * timers, which belong to the vm and are zeroed again in each new value, and for the spin lock, which is a lock of base/lock.h. It belongs to the memory of the element and outlives
- * the element itself, so that whoever holds it can drop it whatever became of the element.
+ * comes in leaves them as they are. Timers, and what holds objects, belong to the vm, and are empty
+ * again in each new value. The spin lock is a lock of base/lock.h. It belongs to the memory of the
+ * element and outlives the element itself, so that whoever holds it can drop it whatever became of the
+ * element.
  *
  * Lock order: what a type locks by itself comes before the lock in a value. A program that holds
  * one calls no helper, hence takes no other lock.
@@ -16,19 +17,25 @@
 #include "maps/value.h"
 
 void fields_write_around(const struct btf_fields *fields, void *shared, const void *src, u32 size);
-/* The value becomes a new one: its timers are cancelled and not initialised. */
-void fields_reset(const struct btf_fields *fields, void *shared);
+/* The value becomes a new one: its timers are cancelled, and the objects that it holds go. */
+void fields_reset(const struct map *map, void *shared);
 
-/* Copies a new value in. The lock is not taken. */
-static inline void fields_write(const struct btf_fields *fields, void *shared, const void *src,
-				u32 size)
+/* Copies a new value in. A lock is taken only to let objects go. */
+static inline void fields_write(const struct map *map, void *shared, const void *src, u32 size)
 {
-	if (likely(!fields->count)) {
+	if (likely(!map->fields.count)) {
 		value_write(shared, src, size);
 		return;
 	}
-	fields_reset(fields, shared);
-	fields_write_around(fields, shared, src, size);
+	fields_reset(map, shared);
+	fields_write_around(&map->fields, shared, src, size);
+}
+
+/* A new value of zeros. */
+static inline void fields_zero(const struct map *map, void *shared, u32 size)
+{
+	fields_reset(map, shared);
+	value_zero(shared, size);
 }
 
 /* Gives the fields in a copy of a value what a new value has there. */

@@ -420,21 +420,21 @@ INLINE void value_fill(const struct hash *h, u32 index, const void *value, enum 
 
 	switch (fill) {
 	case FILL_VALUE:
-		fields_write(&h->map->fields, element_value(h, element_at(h, index)), value,
+		fields_write(h->map, element_value(h, element_at(h, index)), value,
 			     h->value_size);
 		return;
 	case FILL_ALL_CPUS:
 		for (cpu = 0; cpu < h->ncpus; cpu++)
-			fields_write(&h->map->fields, cpu_value(h, index, cpu),
+			fields_write(h->map, cpu_value(h, index, cpu),
 				     (const u8 *)value + (size_t)cpu * h->value_stride,
 				     h->value_stride);
 		return;
 	case FILL_THIS_CPU:
 		for (cpu = 0; is_new && cpu < h->ncpus; cpu++)
-			value_zero(cpu_value(h, index, cpu), h->value_stride);
+			fields_zero(h->map, cpu_value(h, index, cpu), h->value_stride);
 		cpu = vcpu_current();
 		if (likely(cpu < h->ncpus))
-			fields_write(&h->map->fields, cpu_value(h, index, cpu), value,
+			fields_write(h->map, cpu_value(h, index, cpu), value,
 				     h->value_size);
 		return;
 	}

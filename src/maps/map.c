@@ -16,7 +16,7 @@
 #include "base/interface.h"
 #include "base/syscall.h"
 #include "base/uapi.h"
-#include "btf/btf.h"
+#include "btf/local_object.h"
 #include "maps/fields.h"
 #include "shm/vcpu.h"
 
@@ -176,26 +176,6 @@ int map_walk(struct map *map, u32 *cursor, void *keys, void *values, u32 *count,
 	if (!err || err == -ENOENT)
 		hide_fields(map, values, *count);
 	return err;
-}
-
-bool map_value_part(const struct map *map, u32 offset, u32 *from, u32 *to)
-{
-	*from = 0;
-	for (u32 i = 0; i < map->fields.count; i++) {
-		const struct btf_field *field = &map->fields.list[i];
-
-		*to = field->offset;
-		if (offset < *to)
-			return true;
-		if (offset - field->offset < field->size) {
-			*from = field->offset;
-			*to = field->offset + field->size;
-			return false;
-		}
-		*from = field->offset + field->size;
-	}
-	*to = map->value_size;
-	return true;
 }
 
 /* Cold path: freezing */
@@ -609,6 +589,29 @@ static cold int check_header(const struct region *region, const struct map_heade
 	return 0;
 }
 
+/* Objects that values hold are of types in the map's BTF, and lie with it. */
+static cold int attach_types(struct map *map)
+{
+	struct object *btf;
+	int err;
+
+	map->types = NULL;
+	if (!btf_field_from(&map->fields, FIELDS_OF_OBJECTS, 0))
+		return 0;
+	err = object_from_id(OBJECT_BTF, map->header->btf_id, &btf);
+	if (err)
+		return err;
+	map->types = btf_object_of(btf);
+	return btf_object_use_heap(map->types);
+}
+
+static cold void put_types(struct map *map)
+{
+	if (map->types)
+		object_put(&map->types->object);
+	map->types = NULL;
+}
+
 static cold int map_attach(struct object *object)
 {
 	const struct region *region = &object->region;
@@ -624,7 +627,12 @@ static cold int map_attach(struct object *object)
 	if (!fields_are_valid(&map->fields, map->value_size, map->ops->fields))
 		return -EINVAL;
 	map->local = NULL;
-	return map->ops->attach ? map->ops->attach(map) : 0;
+	err = attach_types(map);
+	if (!err && map->ops->attach)
+		err = map->ops->attach(map);
+	if (err)
+		put_types(map);
+	return err;
 }
 
 static cold void map_detach(struct object *object)
@@ -633,6 +641,7 @@ static cold void map_detach(struct object *object)
 
 	if (map->ops->detach)
 		map->ops->detach(map);
+	put_types(map);
 }
 
 static u32 map_poll(struct object *object)

@@ -18,7 +18,7 @@
 #include "object/object.h"
 
 /* Raised whenever what any type keeps in its file changes its meaning. */
-#define MAP_FILE_FORMAT 4
+#define MAP_FILE_FORMAT 5
 
 #define MAP_PERCPU_VALUE_MAX 32768u
 #define MAP_VALUE_MAX (4u << 20) /* the largest single allocation of the kernel */
@@ -57,6 +57,7 @@ struct map_header {
 	struct map_template inner;
 } cacheline_aligned;
 
+struct btf_object;
 struct map_ops;
 
 /* Process-local. */
@@ -75,6 +76,7 @@ struct map {
 	s32 timer_at;     /* of the timer */
 	s32 wq_at;        /* of the work queue */
 	struct btf_fields fields; /* special fields in values */
+	struct btf_object *types; /* with a use, where values hold objects; else NULL */
 	/*
 	 * Types whose elements all exist, for u32 keys: attach says where they lie, and engines look
 	 * up without a call. The value of key k is at elements + k * value_stride, for MAP_PERCPU
@@ -352,11 +354,11 @@ static inline bool map_has_lock(const struct map *map)
 	return map->lock_at >= 0;
 }
 
-/*
- * The part of a value, between special fields, that contains offset. False if a special field does;
- * *from and *to are then that one's.
- */
-bool map_value_part(const struct map *map, u32 offset, u32 *from, u32 *to);
+/* As btf_part_at(), of a value. */
+static inline bool map_value_part(const struct map *map, u32 offset, u32 *from, u32 *to)
+{
+	return btf_part_at(&map->fields, map->value_size, offset, from, to);
+}
 
 /* Bytes of a value as the system call sees it. */
 u32 map_user_value_size(const struct map *map);

@@ -505,6 +505,22 @@ static s32 field_at(const struct map *map, u8 arg)
 	return arg == ARG_SPIN_LOCK ? map->lock_at : arg == ARG_TIMER ? map->timer_at : map->wq_at;
 }
 
+/* Objects may have locks, too. */
+static bool may_meet_objects(const struct verifier *v)
+{
+	const struct kfunc *kfunc;
+
+	for (u32 i = 0; i < v->result->nr_maps; i++)
+		if (v->result->maps[i]->types)
+			return true;
+	for (u32 i = 0; i < v->nr_functions; i++) {
+		kfunc = kfunc_of(v->functions[i].number);
+		if (kfunc && kfunc->flags & KF_OBJECTS)
+			return true;
+	}
+	return false;
+}
+
 /* Is there a field that R1 may point to? Inner maps are known at run time only. */
 static int check_field(struct walk *w, const struct helper *helper)
 {
@@ -516,7 +532,7 @@ static int check_field(struct walk *w, const struct helper *helper)
 	const char *name = arg < ARRAY_SIZE(names) ? names[arg] : NULL;
 	const struct map *map = NULL;
 
-	if (!name || !result->nr_maps)
+	if (!name || !result->nr_maps || (arg == ARG_SPIN_LOCK && may_meet_objects(w->v)))
 		return 0;
 	for (u32 i = 0; i < result->nr_maps; i++) {
 		map = result->maps[i];

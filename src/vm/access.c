@@ -4,6 +4,7 @@
  * touched last) are inline in state.h; the rest is looked for here. Knows no instruction.
  */
 #include "maps/value.h"
+#include "vm/local_objects.h"
 #include "vm/state.h"
 
 static bool in_context(const struct vm_run *run, u64 address, u64 size, bool write)
@@ -74,6 +75,17 @@ static bool in_arena(struct vm_run *run, u64 address, u64 size)
 	return true;
 }
 
+static bool in_object(struct vm_run *run, u64 address, u64 size)
+{
+	struct vm_state *state = run->state;
+
+	if (!run->prog->nr_types ||
+	    !vm_object_part(run, address, &state->value.start, &state->value.size))
+		return false;
+	state->value.readable = state->value.writable = true;
+	return in_range(address, size, state->value.start, state->value.size);
+}
+
 bool vm_memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write)
 {
 	for (u32 i = 0; i < MIN(run->nr_extra, (u32)VM_EXTRA_MEMORY); i++) {
@@ -87,7 +99,7 @@ bool vm_memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write)
 			return true;
 	if (in_context(run, address, size, write))
 		return true;
-	if (in_arena(run, address, size))
+	if (in_arena(run, address, size) || in_object(run, address, size))
 		return true;
 	return find_value(run, address) && in_last_value(run->state, address, size, write);
 }

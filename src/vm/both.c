@@ -6,7 +6,8 @@
  * the JIT follows a path on which every access has been proven.
  *
  * For tests: meanwhile nobody else may use the maps, which are copied as a whole. Callbacks of timers
- * and work queues would, so a run that meets a map which may have them is in the interpreter alone.
+ * and work queues would, so a run that meets a map which may have them is in the interpreter alone; so
+ * is one of a program that makes objects, which lie in no map.
  */
 #include "vm/engine.h"
 
@@ -71,6 +72,7 @@ void both_remember_map(struct vm_run *run, struct map *map)
 
 void both_remember_prog(struct vm_run *run, const struct prog *prog)
 {
+	run->both->alone |= prog->nr_types != 0;
 	for (u32 i = 0; i < prog->nr_maps; i++)
 		both_remember_map(run, prog->maps[i]);
 }
@@ -168,7 +170,7 @@ static cold void tell_alone(const struct prog *prog)
 		return;
 	store_relaxed(&told, true);
 	log_line(LOG_REFUSED, "engines are not compared, but programs interpreted, where maps may "
-		 "have timers or work queues: first in program %u '%.16s'",
+		 "have timers or work queues or hold objects: first in program %u '%.16s'",
 		 prog->object.id, prog->checked.name);
 }
 

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "vm/jit.h"
 #include "vm/kfunc.h"
+#include "vm/local_objects.h"
 
 static const struct engine *chosen; /* NULL: by the trust that the program has */
 
@@ -78,7 +79,7 @@ static cold int drop_records(struct vm_run *run)
 static inline void begin(struct vm_run *run, const struct engine *engine)
 {
 	run->fault.set = false;
-	run->nr_records = run->nr_dynptrs = 0;
+	run->nr_records = run->nr_dynptrs = run->nr_references = 0;
 	run->pc = 0;
 	run->tail_calls = 0;
 	run->next = NULL;
@@ -93,6 +94,8 @@ static inline int end(struct vm_run *run, struct prog *prog, int err, u64 *retva
 		err = kfunc_end_run(run, err, retval);
 	if (unlikely(run->nr_records))
 		err = drop_records(run);
+	if (unlikely(run->nr_references))
+		err = vm_drop_references(run);
 	run->prog = prog;
 	return err;
 }

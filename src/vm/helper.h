@@ -60,6 +60,7 @@ enum helper_flags {
 	HF_FORMAT = 1 << 5,       /* argument 3 is a format for as many u64 as argument 5 has bytes */
 	HF_TAIL_CALL = 1 << 6,    /* does not return if it succeeds */
 	HF_ASYNC = 1 << 8,        /* argument 2 is called back by itself, later */
+	HF_OBJECTS = 1 << 9,      /* makes, keeps or drops objects of types in the program's BTF */
 	HF_OPAQUE = 1 << 7,       /* gives out what only the interpreter can keep apart from memory */
 };
 

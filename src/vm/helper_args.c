@@ -5,6 +5,7 @@
  */
 #include "vm/dynptr.h"
 #include "vm/helper.h"
+#include "vm/local_objects.h"
 #include "vm/packet.h"
 #include "vm/state.h"
 
@@ -81,17 +82,19 @@ static bool check_callback(struct call *call, u32 reg)
 
 static bool check_spin_lock(struct call *call, u32 reg)
 {
+	struct vm_field found;
+	const struct map *map;
 	void *value;
-	const struct map *map = vm_map_with_value(call->run, call->regs[reg], &value);
 
+	if (vm_field_at(call->run, call->regs[reg], BTF_FIELD_BIT(FIELD_SPIN_LOCK), &found))
+		return true;
+	map = vm_map_with_value(call->run, call->regs[reg], &value);
 	if (!map)
 		return wrong_argument(call, reg, "in a map value");
 	if (!map_has_lock(map)) {
 		vm_faultf(call->run, "map '%.16s' has no valid bpf_spin_lock", map->header->name);
 		return false;
 	}
-	if (call->regs[reg] == PTR_U64(value) + (u64)map->lock_at)
-		return true;
 	vm_faultf(call->run, "off %llu doesn't point to 'struct bpf_spin_lock' that is at %d",
 		  (unsigned long long)(call->regs[reg] - PTR_U64(value)), map->lock_at);
 	return false;

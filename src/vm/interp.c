@@ -21,6 +21,7 @@
 #include "vm/helper.h"
 #include "vm/insn.h"
 #include "vm/kfunc.h"
+#include "vm/local_objects.h"
 #include "vm/packet_load.h"
 
 struct frame {
@@ -645,6 +646,8 @@ exit:
 	return 0;
 
 bad_load:
+	if (size == sizeof(u64) && vm_load_pointer(run, address, &DST))
+		NEXT();
 	run->pc = index_of(run, insn);
 	vm_fault_access(run, address, size, "load");
 	goto stop;

@@ -15,6 +15,7 @@ enum kfunc_flags {
 	KF_MAY_SLEEP = 1 << 0, /* only for sleepable programs */
 	KF_IN_LOCK = 1 << 1,   /* also while a spin lock is held */
 	KF_NO_CALLBACK = 1 << 2, /* not in a subprogram that is a callback, or below one */
+	KF_OBJECTS = 1 << 4, /* as HF_OBJECTS */
 	KF_ASYNC = 1 << 3, /* argument 2 is called back by itself, later, where it may sleep */
 };
 

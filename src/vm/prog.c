@@ -15,7 +15,9 @@
 #include "base/memory.h"
 #include "base/syscall.h"
 #include "vm/helper.h"
+#include "vm/insn.h"
 #include "vm/jit.h"
+#include "vm/kfunc.h"
 
 #define LD_IMM64 (BPF_LD | BPF_IMM | BPF_DW)
 
@@ -337,13 +339,57 @@ static int resolve_imm64(struct prog *prog, u32 i, u32 insn_cnt)
 	return 0;
 }
 
-static bool calls_opaque(const struct bpf_insn *insn)
+/* The flags of the helper that an instruction calls. */
+static u32 called_flags(const struct bpf_insn *insn)
 {
 	const struct helper *helper = insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg
 					      ? helper_of((u32)insn->imm)
 					      : NULL;
 
-	return helper && helper->flags & HF_OPAQUE;
+	return helper ? helper->flags : 0;
+}
+
+static bool makes_objects(const struct bpf_insn *insn)
+{
+	const struct kfunc *kfunc = insn_is_kfunc_call(insn) ? kfunc_of((u32)insn->imm) : NULL;
+
+	return (kfunc && kfunc->flags & KF_OBJECTS) || called_flags(insn) & HF_OBJECTS;
+}
+
+/* Takes a further use of it. */
+static int add_types(struct prog *prog, u32 btf_id)
+{
+	struct object *object;
+	int err;
+
+	for (u32 i = 0; i < prog->nr_types; i++)
+		if (prog->types[i]->object.id == btf_id)
+			return 0;
+	if (prog->nr_types == PROG_MAX_TYPES)
+		return -E2BIG;
+	err = object_from_id(OBJECT_BTF, btf_id, &object);
+	if (err)
+		return err;
+	prog->types[prog->nr_types++] = btf_object_of(object);
+	return btf_object_use_heap(btf_object_of(object));
+}
+
+/* A pointer in a value is a number; what loads it is the interpreter, as a load of machine code is one. */
+static int attach_types(struct prog *prog)
+{
+	bool makes = false;
+	int err = 0;
+
+	for (u32 i = 0; i < prog->insn_cnt && !makes; i++)
+		makes = makes_objects(&prog->code[i]);
+	if (makes && prog->checked.btf_id)
+		err = add_types(prog, prog->checked.btf_id);
+	for (u32 i = 0; i < prog->nr_maps && !err; i++)
+		if (prog->maps[i]->types)
+			err = add_types(prog, prog->maps[i]->types->object.id);
+	for (u32 i = 0; i < prog->nr_types; i++)
+		prog->opaque |= prog->types[i]->has_pointers;
+	return err;
 }
 
 static int attach_code(struct prog *prog)
@@ -362,7 +408,7 @@ static int attach_code(struct prog *prog)
 	prog->insn_cnt = count;
 	prog->opaque |= prog->type->is_method;
 	for (u32 i = 0; i < count; i++) {
-		prog->opaque |= calls_opaque(&prog->code[i]);
+		prog->opaque |= called_flags(&prog->code[i]) & HF_OPAQUE;
 		if (prog->code[i].code != LD_IMM64)
 			continue;
 		if (i + 1 == count)
@@ -392,6 +438,8 @@ static void prog_detach(struct object *object)
 	prog->code = NULL;
 	prog->subprogs = NULL;
 	prog->arena.map = NULL;
+	while (prog->nr_types)
+		object_put(&prog->types[--prog->nr_types]->object);
 	while (prog->nr_maps)
 		object_put(&prog->maps[--prog->nr_maps]->object);
 }
@@ -416,6 +464,8 @@ static int prog_attach(struct object *object)
 		err = attach_code(prog);
 	if (!err)
 		err = attach_subprogs(prog);
+	if (!err)
+		err = attach_types(prog);
 	if (err)
 		prog_detach(object);
 	return err;

@@ -9,7 +9,7 @@
 #include <linux/bpf.h>
 
 #include "base/compiler.h"
-#include "btf/btf.h"
+#include "btf/btf_object.h"
 #include "maps/map.h"
 #include "object/object.h"
 #include "vm/prog_type.h"
@@ -20,6 +20,7 @@
 #define PROG_MAX_MAPS 64
 #define PROG_MAX_BOUND_MAPS 64 /* PROG_BIND_MAP, beyond those at load */
 #define PROG_MAX_SUBPROGS 256
+#define PROG_MAX_TYPES 4
 #define PROG_MAX_INSNS 1000000u
 #define PROG_STACK_BYTES 512
 #define PROG_MAX_FRAMES 8
@@ -64,6 +65,12 @@ struct prog {
 	struct bpf_insn *code;
 	u32 insn_cnt; /* of code */
 	bool opaque;  /* HF_OPAQUE, MAP_OPAQUE, or gets pointers of the kernel: never machine code */
+	/*
+	 * Whose objects it may meet: its own BTF, if it calls what makes some, and that of maps which hold
+	 * some. With a use each.
+	 */
+	struct btf_object *types[PROG_MAX_TYPES];
+	u32 nr_types;
 	struct map *maps[PROG_MAX_MAPS]; /* those known at load first */
 	u32 nr_maps;
 	struct map_window arena;

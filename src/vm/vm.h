@@ -129,6 +129,14 @@ struct vm_dynptr {
 	bool read_only;
 };
 
+#define VM_OBJECTS 64
+
+/* A reference to an object that the run has, and has to give away or drop. */
+struct vm_reference {
+	struct local_object *object;
+	struct btf_object *types;
+};
+
 struct both;
 struct engine;
 struct lock;
@@ -154,6 +162,8 @@ struct vm_run {
 	u32 nr_dynptrs;
 	struct vm_dynptr dynptrs[VM_DYNPTRS];
 	u64 dynptrs_made;
+	u32 nr_references;
+	struct vm_reference references[VM_OBJECTS];
 	struct vm_redirect redirect;
 	struct lock *spin_lock; /* in a map's value, that the program holds now */
 	struct vm_open open;

@@ -23,13 +23,15 @@
 
 #define VALUE_BYTES 24u
 
+#define FIELD(a, b, c) {.kind = a, .size = b, .offset = c}
+
 static struct map *make_locked(uint32_t type)
 {
 	struct map_spec spec = {.type = type,
 				.key_size = 4,
 				.value_size = VALUE_BYTES,
 				.max_entries = 4,
-				.fields = {1, {{FIELD_SPIN_LOCK, 4, 4}}}};
+				.fields = {1, {FIELD(FIELD_SPIN_LOCK, 4, 4)}}};
 	struct map *map = open_map(&spec);
 
 	assert_int_equal(map->lock_at, 4);
@@ -63,7 +65,7 @@ static void random_fields(struct btf_fields *fields, uint32_t size)
 		if (at + bytes > size)
 			return;
 		fields->list[fields->count++] =
-			(struct btf_field){FIELD_TIMER, (u16)bytes, at};
+			(struct btf_field)FIELD(FIELD_TIMER, (u16)bytes, at);
 		at += bytes;
 	}
 }
@@ -97,21 +99,21 @@ static void what_lies_between_fields_is_copied(void **state)
 static void what_a_file_says_is_checked(void **state)
 {
 	static const struct btf_fields cases[] = {
-		{BTF_FIELDS_MAX + 1, {{FIELD_SPIN_LOCK, 4, 0}}},
-		{0xffffffff, {{FIELD_SPIN_LOCK, 4, 0}}},
-		{1, {{FIELD_NONE, 4, 0}}},
-		{1, {{NR_FIELD_KINDS, 4, 0}}},
-		{1, {{0xffff, 4, 0}}},
-		{1, {{FIELD_REFCOUNT, 4, 0}}}, /* of a kind that the type has not */
-		{1, {{FIELD_SPIN_LOCK, 4, 64}}},
-		{1, {{FIELD_SPIN_LOCK, 4, 0xfffffffc}}},
-		{1, {{FIELD_SPIN_LOCK, 4, 2}}},
-		{1, {{FIELD_SPIN_LOCK, 0, 60}}},
-		{1, {{FIELD_TIMER, 16, 56}}},
-		{2, {{FIELD_TIMER, 16, 0}, {FIELD_SPIN_LOCK, 4, 12}}},
-		{2, {{FIELD_TIMER, 16, 8}, {FIELD_SPIN_LOCK, 4, 0}}},
+		{BTF_FIELDS_MAX + 1, {FIELD(FIELD_SPIN_LOCK, 4, 0)}},
+		{0xffffffff, {FIELD(FIELD_SPIN_LOCK, 4, 0)}},
+		{1, {FIELD(FIELD_NONE, 4, 0)}},
+		{1, {FIELD(NR_FIELD_KINDS, 4, 0)}},
+		{1, {FIELD(0xffff, 4, 0)}},
+		{1, {FIELD(FIELD_REFCOUNT, 4, 0)}}, /* of a kind that the type has not */
+		{1, {FIELD(FIELD_SPIN_LOCK, 4, 64)}},
+		{1, {FIELD(FIELD_SPIN_LOCK, 4, 0xfffffffc)}},
+		{1, {FIELD(FIELD_SPIN_LOCK, 4, 2)}},
+		{1, {FIELD(FIELD_SPIN_LOCK, 0, 60)}},
+		{1, {FIELD(FIELD_TIMER, 16, 56)}},
+		{2, {FIELD(FIELD_TIMER, 16, 0), FIELD(FIELD_SPIN_LOCK, 4, 12)}},
+		{2, {FIELD(FIELD_TIMER, 16, 8), FIELD(FIELD_SPIN_LOCK, 4, 0)}},
 	};
-	const struct btf_fields good = {2, {{FIELD_TIMER, 16, 0}, {FIELD_SPIN_LOCK, 4, 60}}};
+	const struct btf_fields good = {2, {FIELD(FIELD_TIMER, 16, 0), FIELD(FIELD_SPIN_LOCK, 4, 60)}};
 
 	assert_true(fields_are_valid(&good, 64, MAP_F_LOCK | MAP_F_TIMER));
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * test_kptr.c: objects of programs' own types behind pointers in map values (kptr.bpf.c).
+ */
+#include "run.h"
+
+#include "kptr.skel.h"
+#include "local_object.h"
+#include "skeleton_run.h"
+#include "tag_pointers.h"
+
+static struct kptr *skel;
+
+#include "local_object_run.h"
+
+static int load(void **state)
+{
+	skel = kptr__open();
+	if (!skel)
+		return -1;
+	tag_pointers(bpf_object__btf(skel->obj), "slots", "kptr");
+	tag_pointers(bpf_object__btf(skel->obj), "percpu_slot", "percpu_kptr");
+	return kptr__load(skel);
+}
+
+static int unload(void **state)
+{
+	kptr__destroy(skel);
+	return 0;
+}
+
+static void pointers(void **state)
+{
+	const int map = bpf_map__fd(skel->maps.slots);
+	uint64_t words[4];
+	uint32_t key = 1;
+
+	skel->bss->key = key;
+	assert_int_equal(RUN(slot_read), 0);
+	assert_int_equal(DO(slot_put, 11), 0);
+	assert_int_equal(skel->bss->seen[0], 0);
+	assert_int_equal(RUN(slot_read), 11);
+	assert_int_equal(DO(slot_put, 12), 0);
+	SEEN(11);
+	assert_int_equal(bpf_map_lookup_elem(map, &key, words), 0);
+	assert_int_equal(words[1], 0);
+	assert_int_equal(RUN(slot_take), 1);
+	SEEN(12);
+	assert_int_equal(RUN(slot_take), 0);
+	assert_int_equal(DO(slot_put, 13), 0);
+	memset(words, 0xff, sizeof(words));
+	assert_int_equal(bpf_map_update_elem(map, &key, words, BPF_ANY), 0);
+	assert_int_equal(RUN(slot_read), 0);
+	assert_int_equal(bpf_map_lookup_elem(map, &key, words), 0);
+	assert_int_equal(words[0], UINT64_MAX);
+	assert_int_equal(words[1], 0);
+}
+
+static void bags(void **state)
+{
+	skel->bss->key = 0;
+	skel->bss->back = 1;
+	assert_int_equal(RUN(bag_empty), 2);
+	assert_int_equal(DO(bag_fill, 1, 2, 3), 0);
+	assert_int_equal(DO(bag_fill, 4, 5, 6, 7), 0);
+	skel->bss->count = 3;
+	assert_int_equal(RUN(bag_empty), 0);
+	SEEN(7, 6, 5);
+	assert_int_equal(RUN(bag_empty), 2);
+}
+
+static void percpu(void **state)
+{
+	const int n = libbpf_num_possible_cpus();
+
+	skel->bss->key = 5;
+	assert_int_equal(RUN(percpu_set), 1);
+	assert_int_equal(RUN(percpu_sum), 0);
+	assert_int_equal(RUN(percpu_put), 0);
+	assert_int_equal(RUN(percpu_set), 0);
+	assert_int_equal(RUN(percpu_sum), n * 5 + n * (n - 1) / 2 + 1000);
+	assert_int_equal(RUN(percpu_put), 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pointers),
+		cmocka_unit_test(bags),
+		cmocka_unit_test(percpu),
+	};
+
+	require_bpf();
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, load, unload);
+}
