@@ -167,7 +167,16 @@ static cold int arena_mmap(struct map *map, struct map_mapping *mapping)
 		sys_munmap(U64_PTR(start), mapping->len);
 		return -EINVAL;
 	}
-	return fill(map, mapping, start);
+	err = fill(map, mapping, start);
+	if (!err && mapping->prot & PROT_WRITE)
+		store_release(&arena_header(map)->written, 1);
+	return err;
+}
+
+/* The kernel forgets to count down when it is unmapped. */
+static cold bool arena_written(struct map *map)
+{
+	return load_acquire(&arena_header(map)->written);
 }
 
 /* The window of programs */
@@ -298,6 +307,7 @@ const struct map_ops arena_map_ops = {
 	.update_user = arena_update_user,
 	.get_next_key = arena_get_next_key,
 	.mmap = arena_mmap,
+	.written = arena_written,
 	.window = arena_window,
 	.check = arena_check,
 	.layout = arena_layout,

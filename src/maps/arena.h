@@ -13,6 +13,7 @@ struct arena_header {
 	/* 0: not known yet, or map_extra says it; else page number << PLACE_PAGES_BITS | pages. */
 	u64 place;
 	struct lock lock;
+	u32 written; /* it was mapped writable by user space once */
 	/* Pages that are being taken or given back; count 0: none. Under the lock. */
 	u32 first, count;
 	u64 reserved[]; /* a bit for each page; under the lock */

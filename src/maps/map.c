@@ -274,8 +274,9 @@ struct dirent64 {
 	char name[];
 };
 
-static cold bool mapped_writable(const struct region *region)
+static cold bool mapped_writable(struct map *map)
 {
+	const struct region *region = &map->object.region;
 	struct mapping_search search = {.base = PTR_U64(region->base),
 					.data_size = region->data_size};
 	char entries[PAGE_BYTES] __attribute__((aligned(8))), path[32];
@@ -283,7 +284,9 @@ static cold bool mapped_writable(const struct region *region)
 	long len;
 	int proc;
 
-	if (!visit_mappings("/proc/self/maps", is_own, &search))
+	if (map->ops->written)
+		return map->ops->written(map);
+	if (!region->data_size || !visit_mappings("/proc/self/maps", is_own, &search))
 		return false;
 	proc = sys_openat(AT_FDCWD, "/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
 	while (!found && proc >= 0 && (len = sys_getdents64(proc, entries, sizeof(entries))) > 0) {
@@ -315,7 +318,7 @@ cold int map_freeze(struct map *map, enum object_access access)
 	err = map_check_access(map, access, OBJECT_WRITE);
 	if (err)
 		return err;
-	if (map->object.region.data_size && mapped_writable(&map->object.region))
+	if (mapped_writable(map))
 		return -EBUSY;
 	return atomic_cas(&map->header->frozen, &expected, 1) ? 0 : -EPERM;
 }

@@ -297,6 +297,8 @@ struct map_ops {
 	int (*mmap_check)(struct map *map, u64 offset, u64 len, int prot);
 	/* In place of mmap_check, for types that choose the address: maps. */
 	int (*mmap)(struct map *map, struct map_mapping *mapping);
+	/* Are there writable mappings of applications? Unset: the kernel is asked. */
+	bool (*written)(struct map *map);
 	/* For programs of this process; -EINVAL when the address in user space is not known yet. */
 	int (*window)(struct map *map, struct map_window *window);
 	/* As those of struct object_type. Unset: EPOLLERR, for ever. */

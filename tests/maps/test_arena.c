@@ -183,7 +183,7 @@ static void longer_and_shorter(void **state)
 	close(shorter);
 }
 
-/* While it can be written through a mapping, it is not frozen, and then not mapped so. */
+/* Once it could be written through a mapping, it is never frozen, and then not mapped so. */
 static void freezing(void **state)
 {
 	int in_use = create(2, 0), unused = create(2, 0);
@@ -198,6 +198,7 @@ static void freezing(void **state)
 	assert_int_equal(map_at(unused, &at, 2 * PAGE, PROT_READ, MAP_SHARED, 0), 0);
 	munmap(at, 2 * PAGE);
 	munmap(p, 2 * PAGE);
+	assert_int_equal(bpf_sys(BPF_MAP_FREEZE, &t, sizeof(union bpf_attr)), -EBUSY);
 	close(in_use);
 	close(unused);
 }
@@ -268,6 +269,21 @@ static void refused(void **state)
 	close(fd);
 	close(other);
 	close(third);
+}
+
+/* What programs may write does not keep an arena from being frozen. */
+static void freezing_with_programs(void **state)
+{
+	int fd = create(4, HIGH);
+	union test_attr t = {.a.map_fd = (uint32_t)fd};
+	struct bpf_insn insns[] = {LD_ARENA(R1, fd), MOV_K(R0, 7), EXIT};
+	int prog = LOAD(insns);
+
+	assert_true(prog >= 0);
+	assert_int_equal(run(dup(prog)), 7);
+	assert_int_equal(bpf_sys(BPF_MAP_FREEZE, &t, sizeof(union bpf_attr)), 0);
+	assert_int_equal(run(prog), 7);
+	close(fd);
 }
 
 /* An address of user space is made one of the program and back; NULL stays NULL. */
@@ -358,6 +374,7 @@ int main(void)
 		cmocka_unit_test(longer_and_shorter),
 		cmocka_unit_test(freezing),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(freezing_with_programs),
 		cmocka_unit_test(casts),
 		cmocka_unit_test(not_mapped_here),
 		cmocka_unit_test(no_user_conversion),
