@@ -269,19 +269,11 @@ static int read_btf(struct map_spec *spec, const union bpf_attr *attr)
 
 	if (!attr->btf_key_type_id && !attr->btf_value_type_id && !attr->btf_vmlinux_value_type_id)
 		return 0;
-	if (!attr->btf_value_type_id && attr->btf_key_type_id)
-		return -EINVAL;
 	err = object_from_fd((int)attr->btf_fd, OBJECT_BTF, &object, NULL);
-	if (err && attr->btf_vmlinux_value_type_id) {
-		spec->btf_error = err; /* looked at later */
-		return 0;
-	}
 	if (err)
 		return err;
 	spec->btf_object = object;
 	spec->btf = &btf_object_of(object)->btf;
-	spec->btf_key_type_id = attr->btf_key_type_id;
-	spec->btf_value_type_id = attr->btf_value_type_id;
 	return 0;
 }
 
@@ -310,6 +302,9 @@ static int check_create_extras(const union cmd_attr *attr)
 		return -EOPNOTSUPP; /* exclusive maps: not served */
 	if (flags & (UAPI_F_VTYPE_BTF_OBJ_FD | UAPI_F_TOKEN_FD))
 		return -EINVAL;
+	if (attr->a.btf_key_type_id && !attr->a.btf_value_type_id &&
+	    !attr->a.btf_vmlinux_value_type_id)
+		return -EINVAL;
 	if (attr->a.btf_vmlinux_value_type_id &&
 	    (!ops || !(ops->traits & MAP_OF_METHODS) || attr->a.btf_key_type_id ||
 	     attr->a.btf_value_type_id))
@@ -330,20 +325,21 @@ long cmd_map_create(struct call *call)
 		.numa_node = attr->numa_node,
 		.extra = attr->map_extra,
 		.ifindex = attr->map_ifindex,
+		.btf_key_type_id = attr->btf_key_type_id,
+		.btf_value_type_id = attr->btf_value_type_id,
 		.kernel_value_type_id = attr->btf_vmlinux_value_type_id,
 		.name = name,
 	};
 	int err;
 
-	err = cmd_object_name(name, attr->map_name);
-	if (!err)
-		err = check_create_extras(&call->attr);
-	if (!err)
-		err = read_btf(&spec, attr);
-	if (!err) {
-		read_template(&spec, attr);
-		err = map_create(&spec);
-	}
+	err = check_create_extras(&call->attr);
+	if (err)
+		return err;
+	spec.late_error = cmd_object_name(name, attr->map_name);
+	if (!spec.late_error)
+		spec.late_error = read_btf(&spec, attr);
+	read_template(&spec, attr);
+	err = map_create(&spec);
 	if (spec.inner)
 		object_put(&spec.inner->object);
 	if (spec.btf_object)

@@ -371,10 +371,8 @@ static cold int check_btf(struct map_spec *spec, const struct map_ops *ops)
 {
 	int err;
 
-	if (spec->kernel_value_type_id)
-		return spec->btf_error;
-	if (!spec->btf)
-		return 0;
+	if (spec->late_error || !spec->btf || spec->kernel_value_type_id)
+		return spec->late_error;
 	if (!spec->btf_value_type_id ||
 	    (!spec->btf_key_type_id && !ops->check_btf && !(ops->traits & MAP_BTF_REFUSED)))
 		return -EINVAL;
@@ -418,9 +416,7 @@ static cold int check_spec(struct map_spec *spec, const struct map_ops *ops)
 		err = ops->check(spec);
 	if (!err)
 		err = check_ifindex(spec, ops);
-	if (!err)
-		err = check_template(spec, ops);
-	return err ? err : check_btf(spec, ops);
+	return err ? err : check_template(spec, ops);
 }
 
 /* The process-local facts. Also for a new map, before it is attached. */
@@ -552,7 +548,9 @@ int map_create(struct map_spec *spec)
 			    &object);
 	if (err) /* larger than any address space: the kernel finds no memory for it */
 		return err == -E2BIG ? -ENOMEM : err;
-	err = map_init(map_of(object), spec, &layout);
+	err = check_btf(spec, ops);
+	if (!err)
+		err = map_init(map_of(object), spec, &layout);
 	if (!err)
 		err = object_publish(object, &spec->btf_object, spec->btf ? 1 : 0,
 				     access_of(spec->flags));

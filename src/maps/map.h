@@ -103,12 +103,12 @@ struct map_spec {
 	u64 extra;
 	u32 ifindex;
 	const char *name; /* checked, at most 15 characters */
-	const struct btf *btf; /* NULL without type ids */
+	const struct btf *btf; /* NULL without type ids, or with an error */
 	struct object *btf_object;
 	u32 btf_key_type_id;
 	u32 btf_value_type_id;
 	u32 kernel_value_type_id;
-	int btf_error; /* why there is no btf beside it */
+	int late_error; /* of name and BTF, which the kernel looks at when there is memory */
 	struct btf_fields fields; /* found by map_create() */
 	struct map *inner; /* of maps: the template; NULL: inner_error says why there is none */
 	int inner_error;

@@ -358,6 +358,45 @@ static void btf_descriptors(void **state)
 	close(map);
 }
 
+/* What is wrong with name and BTF is said when all else is right and there is memory. */
+static void last_of_all(void **state)
+{
+	static const struct {
+		struct creation map; /* expected: 0 stands for the error of name or BTF */
+		unsigned ifindex;
+	} cases[] = {
+		{{HASH, 4, 4, 1, 0, 0}, 0},
+		{{HASH, 4, 4, 1, 0, -EOPNOTSUPP}, 1},
+		{{99, 4, 4, 1, 0, -EINVAL}, 0},
+		{{HASH, 0, 4, 1, 0, -EINVAL}, 0},
+		{{HASH, 4, 1u << 30, 1, 0, -E2BIG}, 0},
+		{{HASH, 4, 4, 1, 1u << 30, -EINVAL}, 0},
+		{{ARRAY, 4, 4, 1, BPF_F_NO_PREALLOC, -EINVAL}, 0},
+		{{ARRAY, 4, 1u << 20, 1u << 31, 0, -ENOMEM}, 0},
+		{{BPF_MAP_TYPE_STACK_TRACE, 4, 12, 1, 0, -EINVAL}, 0},
+		{{BPF_MAP_TYPE_TASK_STORAGE, 4, 4, 1, BPF_F_NO_PREALLOC, -EINVAL}, 0},
+		{{BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, 0, 0}, 0},
+		{{BPF_MAP_TYPE_RINGBUF, 0, 0, 5, 0, -EINVAL}, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct creation *c = &cases[i].map;
+		const union test_attr plain = {.a = {.map_type = c->type,
+						     .key_size = c->key_size,
+						     .value_size = c->value_size,
+						     .max_entries = c->max_entries,
+						     .map_flags = c->flags,
+						     .map_ifindex = cases[i].ifindex}};
+		union test_attr named = plain, typed = plain;
+
+		memcpy(named.a.map_name, "a-b", 4);
+		typed.a.btf_fd = 9999;
+		typed.a.btf_key_type_id = typed.a.btf_value_type_id = 1;
+		assert_int_equal(create(&named), c->expected ? c->expected : -EINVAL);
+		assert_int_equal(create(&typed), c->expected ? c->expected : -EBADF);
+	}
+}
+
 static int get_info(int fd, struct bpf_map_info *info)
 {
 	union test_attr attr = {.a.info = {.bpf_fd = (uint32_t)fd,
@@ -491,6 +530,7 @@ int main(void)
 		cmocka_unit_test(names),
 		cmocka_unit_test(typed_maps),
 		cmocka_unit_test(btf_descriptors),
+		cmocka_unit_test(last_of_all),
 		cmocka_unit_test(info_afterwards),
 		cmocka_unit_test(info_of_a_typed_map),
 		cmocka_unit_test(memory_shown),
