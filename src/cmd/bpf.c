@@ -106,14 +106,19 @@ static cold void log_call(const struct command *command, long result)
 		log_line(LOG_CALLS, "BPF_%s = -1 errno %ld", command->name, -result);
 }
 
-static bool names_closed_fd(const union cmd_attr *attr, s32 at)
+static long refuse(const struct command *command, const union cmd_attr *attr)
 {
-	s32 fd;
+	struct object *object;
+	s32 fd, err;
 
-	if (at == NO_FD)
-		return false;
-	memcpy(&fd, &attr->bytes[at], sizeof(fd));
-	return sys_fcntl(fd, F_GETFD, 0) == -EBADF;
+	if (command->fd == NO_FD)
+		return -command->error;
+	memcpy(&fd, &attr->bytes[command->fd], sizeof(fd));
+	err = object_from_fd(fd, OBJECT_PROG, &object, NULL);
+	if (err)
+		return err;
+	object_put(object);
+	return -command->error;
 }
 
 /* Handlers read no further than last_used. */
@@ -139,7 +144,7 @@ INLINE long dispatch(u32 cmd, struct call *call)
 	if (command->handler)
 		return command->handler(call);
 	log_absent(command, cmd);
-	return names_closed_fd(&call->attr, command->fd) ? -EBADF : -command->error;
+	return refuse(command, &call->attr);
 }
 
 long bpf_call(int cmd, u64 attr, u32 size)

@@ -10,6 +10,7 @@
 
 #define ROUNDS 30000 /* USERBPF_GARBAGE_ROUNDS asks for another number */
 #define FDS 24
+#define TOKEN_CREATE 36 /* Linux 6.9 */
 
 static uint64_t seed = 0x9e3779b97f4a7c15;
 static unsigned char *memory; /* two pages, readable and writable; an unreadable one follows */
@@ -250,7 +251,7 @@ static void closed_descriptors(void **state)
 	} cases[] = {
 		{BPF_PROG_DETACH, 0}, {BPF_PROG_QUERY, 0}, {BPF_LINK_CREATE, 0},
 		{BPF_LINK_UPDATE, 0}, {BPF_LINK_DETACH, 0}, {BPF_ITER_CREATE, 0},
-		{BPF_RAW_TRACEPOINT_OPEN, 8},
+		{BPF_RAW_TRACEPOINT_OPEN, 8}, {BPF_PROG_ATTACH, 4}, {TOKEN_CREATE, 4},
 	};
 
 	(void)state;
@@ -262,6 +263,19 @@ static void closed_descriptors(void **state)
 	}
 }
 
+/* And those that want a program, when it is none. */
+static void no_program(void **state)
+{
+	int map = map_create(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0);
+	union test_attr t = {.a.raw_tracepoint = {ptr64("sys_enter"), (uint32_t)map}};
+
+	(void)state;
+	assert_int_equal(bpf_sys(BPF_RAW_TRACEPOINT_OPEN, &t, 24), -EINVAL);
+	t = (union test_attr){.a = {.attach_bpf_fd = (uint32_t)map}};
+	assert_int_equal(bpf_sys(BPF_PROG_ATTACH, &t, 24), -EINVAL);
+	close(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +284,7 @@ int main(void)
 		cmocka_unit_test(no_descriptors_left),
 		cmocka_unit_test(attaching_fails),
 		cmocka_unit_test(closed_descriptors),
+		cmocka_unit_test(no_program),
 	};
 
 	require_bpf();

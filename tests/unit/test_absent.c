@@ -106,10 +106,18 @@ static void program_types_are_refused(void **state)
 	assert_true(refused);
 }
 
-/* Whether or not the descriptor that they name is one. */
+/* With a program where they name one. */
 static void commands_are_refused(void **state)
 {
+	const struct bpf_insn insns[] = {MOV_K(R0, 0), EXIT};
+	union bpf_attr load = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+			       .insns = PTR_U64(insns),
+			       .insn_cnt = COUNT(insns),
+			       .license = PTR_U64("GPL")};
+	const int prog = (int)call(BPF_PROG_LOAD, &load);
+
 	(void)state;
+	assert_true(prog >= 0);
 	for (size_t i = 0; i < COUNT(commands); i++) {
 		union bpf_attr attr = {0};
 		const int at = commands[i].fd_at;
@@ -119,11 +127,14 @@ static void commands_are_refused(void **state)
 			memset((char *)&attr + at, 0xff, sizeof(int));
 			assert_int_equal(call(commands[i].cmd, &attr), -EBADF);
 			memcpy((char *)&attr + at, &(int){STDOUT_FILENO}, sizeof(int));
+			assert_int_equal(call(commands[i].cmd, &attr), -EINVAL);
+			memcpy((char *)&attr + at, &prog, sizeof(int));
 		}
 		assert_int_equal(call(commands[i].cmd, &attr), -commands[i].error);
 		memset((char *)&attr + sizeof(attr) - 8, 1, 8); /* no field of theirs */
 		assert_int_equal(call(commands[i].cmd, &attr), -EINVAL);
 	}
+	close(prog);
 }
 
 int main(void)
