@@ -188,7 +188,7 @@ API int userbpf_map_fd(const struct userbpf_map *handle)
 
 API uint32_t userbpf_map_type(const struct userbpf_map *handle)
 {
-	return handle->map->header->type;
+	return handle->map->type;
 }
 
 API uint32_t userbpf_map_key_size(const struct userbpf_map *handle)

@@ -36,8 +36,8 @@ struct arena_place arena_place(const struct map *map)
 {
 	const u64 place = load_acquire(&arena_header(map)->place); /* released by arena_mmap() */
 
-	if (map->header->extra)
-		return (struct arena_place){map->header->extra, map->object.region.data_size};
+	if (map->extra)
+		return (struct arena_place){map->extra, map->object.region.data_size};
 	return (struct arena_place){(place >> PLACE_PAGES_BITS) * PAGE_BYTES,
 			      (place & ((1u << PLACE_PAGES_BITS) - 1)) * PAGE_BYTES};
 }
@@ -70,7 +70,7 @@ static cold void arena_layout(const struct map_spec *spec, u32 ncpus, struct map
 static cold int arena_init(struct map *map)
 {
 	const struct region *region = &map->object.region;
-	const u64 header = arena_header_bytes(map->header->max_entries);
+	const u64 header = arena_header_bytes(map->max_entries);
 
 	return region_populate(region, region->data_size, sizeof(struct map_header) + header);
 }

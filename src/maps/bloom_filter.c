@@ -166,9 +166,9 @@ static cold int bloom_attach(struct map *map)
 		return -ENOMEM;
 	*bloom = (struct bloom){
 		.words = map->private,
-		.mask = bits_of(map->max_entries, map->header->extra) - 1,
+		.mask = bits_of(map->max_entries, map->extra) - 1,
 		.seed = map->header->seed,
-		.hashes = hashes_of(map->header->extra),
+		.hashes = hashes_of(map->extra),
 	};
 	map->local = bloom;
 	return 0;

@@ -731,7 +731,7 @@ static cold void hash_shape(struct hash_shape *s, const struct map_spec *spec, u
 /* The process-local part. */
 cold void hash_connect(struct hash *h, const struct map *map)
 {
-	const struct map_spec spec = {.type = map->header->type,
+	const struct map_spec spec = {.type = map->type,
 				      .key_size = map->key_size,
 				      .value_size = map->value_size,
 				      .max_entries = map->max_entries};

@@ -419,14 +419,15 @@ static cold int check_spec(struct map_spec *spec, const struct map_ops *ops)
 	return err ? err : check_template(spec, ops);
 }
 
-/* The process-local facts. Also for a new map, before it is attached. */
-static void map_fill(struct map *map)
+/* The process-local facts, by a header that does not change. Also for a new map. */
+static void map_fill(struct map *map, const struct map_header *header)
 {
-	struct map_header *header = region_control(&map->object.region);
-
-	map->header = header;
-	map->private = header + 1;
+	map->header = region_control(&map->object.region);
+	map->private = map->header + 1;
 	map->ops = map_ops_of(header->type);
+	map->type = header->type;
+	map->extra = header->extra;
+	map->kernel_value_type_id = header->kernel_value_type_id;
 	map->key_size = header->key_size;
 	map->value_size = header->value_size;
 	map->max_entries = header->max_entries;
@@ -447,7 +448,7 @@ static void map_fill(struct map *map)
 static void template_init(struct map_template *template, const struct map *inner)
 {
 	*template = (struct map_template){
-		.type = inner->header->type,
+		.type = inner->type,
 		.key_size = inner->key_size,
 		.value_size = inner->value_size,
 		.max_entries = inner->max_entries,
@@ -470,7 +471,7 @@ bool map_inner_matches(const struct map *outer, const struct map *inner)
 	const bool any_entries = !(inner->ops->traits & MAP_INNER_ENTRIES) ||
 				 inner->flags & BPF_F_INNER_MAP;
 
-	return inner->header->type == template->type && inner->key_size == template->key_size &&
+	return inner->type == template->type && inner->key_size == template->key_size &&
 	       inner->value_size == template->value_size && inner->flags == template->flags &&
 	       fields_equal(&inner->fields, &template->fields) &&
 	       (any_entries || inner->max_entries == template->max_entries);
@@ -514,7 +515,7 @@ static cold int map_init(struct map *map, const struct map_spec *spec,
 	if (err)
 		return err;
 	header_init(region_control(region), spec, layout->memlock);
-	map_fill(map);
+	map_fill(map, region_control(region));
 	return map->ops->init ? map->ops->init(map) : 0;
 }
 
@@ -563,7 +564,8 @@ int map_create(struct map_spec *spec)
 
 /*
  * The stamp vouches for the layout of the file, but its numbers may be anybody's: every offset that
- * follows from the header must lie inside the file, and the type must accept the numbers.
+ * follows from the header must lie inside the file, and the type must accept the numbers. They may
+ * change at any time, so what is checked is a copy.
  */
 static cold int check_header(const struct region *region, const struct map_header *header)
 {
@@ -617,14 +619,16 @@ static cold int map_attach(struct object *object)
 {
 	const struct region *region = &object->region;
 	struct map *map = map_of(object);
+	struct map_header header;
 	int err;
 
-	if (region->size - region->data_size < sizeof(struct map_header) + PAGE_BYTES)
+	if (region->size - region->data_size < sizeof(header) + PAGE_BYTES)
 		return -EINVAL;
-	err = check_header(region, region_control(region));
+	memcpy(&header, region_control(region), sizeof(header));
+	err = check_header(region, &header);
 	if (err)
 		return err;
-	map_fill(map);
+	map_fill(map, &header);
 	if (!fields_are_valid(&map->fields, map->value_size, map->ops->fields))
 		return -EINVAL;
 	map->local = NULL;

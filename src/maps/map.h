@@ -66,12 +66,15 @@ struct map {
 	const struct map_ops *ops;
 	struct map_header *header;
 	void *private;   /* the type's control data: header + 1 */
-	u32 key_size;    /* hot copies of header facts */
+	u32 type;        /* what the header said when it was checked, and hot */
+	u32 key_size;
 	u32 value_size;
 	u32 max_entries;
 	u32 flags;
 	u32 ncpus;
 	u32 value_stride; /* value_size rounded up to 8 */
+	u32 kernel_value_type_id;
+	u64 extra;
 	s32 lock_at;      /* offset of the spin lock in values; -1: none */
 	s32 timer_at;     /* of the timer */
 	s32 wq_at;        /* of the work queue */

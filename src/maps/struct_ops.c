@@ -260,9 +260,7 @@ static cold int struct_ops_attach(struct map *map)
 
 	if (!table)
 		return -ENOMEM;
-	err = ops_table_of_value(map->header->kernel_value_type_id, table);
-	if (!err && table->value_size != map->value_size)
-		err = -EINVAL; /* the header has changed since it was checked */
+	err = ops_table_of_value(map->kernel_value_type_id, table);
 	if (err)
 		memory_free(table);
 	else

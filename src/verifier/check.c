@@ -496,7 +496,7 @@ static int check_map_permission(struct walk *w, const struct helper *helper, s32
 		return refuse_call(w, id, -EACCES, "write into map forbidden");
 	if (!helper_takes(w, helper, map))
 		return refuse_call(w, id, -EINVAL, "cannot pass map_type %u into func bpf_%s#%d",
-				   map->header->type, helper->name, id);
+				   map->type, helper->name, id);
 	return 0;
 }
 

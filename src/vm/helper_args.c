@@ -40,7 +40,7 @@ static bool check_map(struct call *call, u32 reg)
 		return wrong_argument(call, reg, "a map of this program");
 	if (helper->map_bit && !(call->map->ops->helpers & helper->map_bit)) {
 		vm_faultf(call->run, "cannot pass map_type %u into func bpf_%s",
-			  call->map->header->type, helper->name);
+			  call->map->type, helper->name);
 		return false;
 	}
 	if ((helper->map_bit & writers) && (call->map->flags & BPF_F_RDONLY_PROG)) {

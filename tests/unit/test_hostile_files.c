@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * test_hostile_files.c: a process of the same user writes to the file of a map while others use it.
+ * They get results or errno values, whatever these mean, and come to an end.
+ */
+#include <linux/bpf.h>
+
+#include "unit/realm_cases.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "base/atomic.h"
+#include "maps/map.h"
+
+#define PIN "/sys/fs/bpf/map"
+#define USERS 150
+
+/* In a process of its own, which keeps nothing but the pin. */
+static void make_pinned(u32 type)
+{
+	union bpf_attr map = {
+		.map_type = type, .key_size = 4, .value_size = 8, .max_entries = 64};
+	union bpf_attr pin = {.pathname = PTR_U64(PIN)};
+	const pid_t child = fork();
+	int status;
+
+	if (!child) {
+		pin.bpf_fd = (u32)call(BPF_MAP_CREATE, &map);
+		_exit(call(BPF_OBJ_PIN, &pin) != 0);
+	}
+	CHECK(waitpid(child, &status, 0) == child && !status);
+}
+
+/* The header of the map with this id, as who opens the file may write to it. */
+static struct map_header *header_of_file(u32 id)
+{
+	char path[128];
+	void *memory;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/bpf-map.%u", realm, id);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	memory = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(fd >= 0 && memory != MAP_FAILED);
+	close(fd);
+	return memory;
+}
+
+/* Puts one number after the other into each of the first words of the header, and back. */
+static pid_t change_for_ever(struct map_header *header)
+{
+	static const u32 numbers[] = {0, 1, BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_ARRAY, 1 << 20, UINT32_MAX};
+	u32 *const words = (u32 *)header;
+	const pid_t child = fork();
+
+	if (!child)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (u32 i = 0; !child; i++) {
+		u32 *word = &words[i % (offsetof(struct map_header, seed) / sizeof(u32))];
+		const u32 before = *word;
+
+		store_relaxed(word, numbers[i % ARRAY_SIZE(numbers)]);
+		for (u32 turn = i % 512; turn; turn--)
+			cpu_relax();
+		store_relaxed(word, before);
+	}
+	return child;
+}
+
+/* Finds the map as a new process does, and uses it. */
+static void use(void)
+{
+	union bpf_attr get = {.pathname = PTR_U64(PIN)}, attr = {0};
+	u64 key[8] = {1}, value[8] = {0};
+
+	alarm(60);
+	attr.map_fd = (u32)call(BPF_OBJ_GET, &get);
+	attr.key = PTR_U64(key);
+	attr.value = PTR_U64(value);
+	(void)!call(BPF_MAP_UPDATE_ELEM, &attr);
+	(void)!call(BPF_MAP_LOOKUP_ELEM, &attr);
+	(void)!call(BPF_MAP_DELETE_ELEM, &attr);
+}
+
+static void header_changes(u32 type)
+{
+	pid_t writer, user;
+	int status;
+
+	make_pinned(type);
+	writer = change_for_ever(header_of_file(1));
+	for (int i = 0; i < USERS; i++) {
+		user = fork();
+		if (!user) {
+			use();
+			_exit(0);
+		}
+		CHECK(waitpid(user, &status, 0) == user && !status);
+	}
+	kill(writer, SIGKILL);
+	CHECK(waitpid(writer, &status, 0) == writer);
+}
+
+static void test_header_of_hash(void **state)
+{
+	IN_CHILD(header_changes(BPF_MAP_TYPE_HASH));
+}
+
+static void test_header_of_array(void **state)
+{
+	IN_CHILD(header_changes(BPF_MAP_TYPE_ARRAY));
+}
+
+static void test_header_of_lru_hash(void **state)
+{
+	IN_CHILD(header_changes(BPF_MAP_TYPE_LRU_HASH));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_header_of_hash),
+		CASE(test_header_of_array),
+		CASE(test_header_of_lru_hash),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
