@@ -28,7 +28,7 @@ enum helper_arg {
 	ARG_MEM_OUT,      /* writable; its size is the next argument */
 	ARG_SIZE,         /* size of the memory before it; 0 is an error */
 	ARG_SIZE_OR_ZERO,
-	ARG_LONG_OUT,     /* 8 writable bytes */
+	ARG_LONG_OUT,     /* 8 writable bytes, aligned */
 	ARG_CONST_STR,    /* in a frozen map; the helper itself looks for its end */
 	ARG_CALLBACK,     /* instruction index of a subprogram */
 	ARG_SPIN_LOCK,    /* the spin lock of a map's value */

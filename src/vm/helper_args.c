@@ -185,6 +185,8 @@ static bool check_argument(struct call *call, u32 reg)
 	case ARG_SIZE:
 		return regs[reg] || wrong_argument(call, reg, "a size above 0");
 	case ARG_LONG_OUT:
+		if (regs[reg] % sizeof(u64))
+			return wrong_argument(call, reg, "aligned to 8 bytes");
 		return check_memory(call, reg, sizeof(u64), true);
 	case ARG_BUFFER:
 		return !regs[reg] || check_memory(call, reg, next, true);

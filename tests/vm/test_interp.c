@@ -232,6 +232,9 @@ static const struct fault_case cases[] = {
 	{"helper memory, huge", "18446744073709551615 readable bytes", 3,
 	 BODY(MOV_X(R1, R10), ALU64_K(ADD, R1, -512), MOV_K(R2, -1),
 	      CALL(BPF_FUNC_trace_printk), EXIT)},
+	{"number between two words", "R4 of bpf_strtol is not aligned to 8 bytes", 6,
+	 BODY(MOV_X(R1, R10), ALU64_K(ADD, R1, -8), MOV_K(R2, 8), MOV_K(R3, 0), MOV_X(R4, R10),
+	      ALU64_K(ADD, R4, -20), CALL(BPF_FUNC_strtol), EXIT)},
 	{"packet load", NULL, 0, BODY(MOV_X(R6, R1), LDABS(W, 56), EXIT)},
 	{"packet load without R6", "R6 is not the context", 0, BODY(LDABS(W, 56), EXIT)},
 };
