@@ -45,7 +45,10 @@ static int map_mmap_check(struct map *map, enum object_access access, u64 offset
 {
 	int err = map_mmap_rules(map, access, len, prot, flags);
 
-	return err ? err : map->ops->mmap_check(map, offset, len, prot);
+	if (err)
+		return err;
+	/* Without one bpf_mmap() has it mapped, unless the map could not be attached just then. */
+	return map->ops->mmap_check ? map->ops->mmap_check(map, offset, len, prot) : -ENOMEM;
 }
 
 static int perf_mmap_check(struct perf_event *event, u64 offset, u64 len, int prot, int flags)

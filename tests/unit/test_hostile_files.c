@@ -7,12 +7,14 @@
 
 #include "unit/realm_cases.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
 #include "base/atomic.h"
+#include "base/uapi.h"
 #include "maps/map.h"
 
 #define PIN "/sys/fs/bpf/map"
@@ -119,12 +121,30 @@ static void test_header_of_lru_hash(void **state)
 	IN_CHILD(header_changes(BPF_MAP_TYPE_LRU_HASH));
 }
 
+/* Asked for as any file that is mapped: it was none of ours a moment ago. */
+static void arena_comes_late(void)
+{
+	union bpf_attr map = {.map_type = UAPI_MAP_TYPE_ARENA,
+			      .max_entries = 1,
+			      .map_flags = BPF_F_MMAPABLE};
+	const int fd = (int)call(BPF_MAP_CREATE, &map);
+
+	CHECK(fd >= 0);
+	CHECK(bpf_mmap_fd(fd, 0, PAGE_BYTES, PROT_READ, MAP_SHARED) == -ENOMEM);
+}
+
+static void test_arena_comes_late(void **state)
+{
+	IN_CHILD(arena_comes_late());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_header_of_hash),
 		CASE(test_header_of_array),
 		CASE(test_header_of_lru_hash),
+		CASE(test_arena_comes_late),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
