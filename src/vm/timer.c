@@ -45,7 +45,7 @@ struct start {
 struct service {
 	u32 pid;
 	u32 changes; /* of the queue and of running; a futex */
-	u32 sequence;
+	u32 first, sequence; /* of tokens: those of the program that exec() replaced are others */
 	u32 thread;
 	struct lock lock; /* of the queue */
 	u32 count, room;
@@ -318,6 +318,7 @@ static cold struct service *make_service(void)
 	if (!service)
 		return NULL;
 	service->pid = (u32)sys_getpid();
+	service->first = service->sequence = (u32)now_ns(CLOCK_MONOTONIC);
 	if (!atomic_cas(&services, &before, service)) {
 		memory_free(service);
 		return service_here();
@@ -387,6 +388,7 @@ int timer_start(struct timer *timer, struct map *map, u64 ns, u64 flags)
 	const u64 state = load_acquire(&timer->state);
 	struct service *service;
 	struct start start = {.timer = timer};
+	u64 token;
 	int err;
 
 	if (flags & ~(u64)START_FLAGS || !(state & INITIALISED) || !(u32)state)
@@ -400,10 +402,13 @@ int timer_start(struct timer *timer, struct map *map, u64 ns, u64 flags)
 	err = hold(&start, map, (u32)state);
 	if (err)
 		return err;
-	store_release(&timer->pending, start.token);
+	token = start.token;
+	store_release(&timer->pending, token);
 	err = enqueue(service, &start);
-	if (err)
+	if (err) {
+		atomic_cas(&timer->pending, &token, 0);
 		start_put(&start);
+	}
 	return err;
 }
 
@@ -412,7 +417,10 @@ static bool is_pending(const struct service *service, u64 token)
 {
 	const u32 pid = (u32)(token >> 32);
 
-	return token && ((service && pid == service->pid) || thread_is_alive(pid));
+	if (!token || pid != (u32)sys_getpid())
+		return token && thread_is_alive(pid);
+	return service && (u32)token - service->first <=
+				  load_relaxed(&service->sequence) - service->first;
 }
 
 int timer_start_work(struct timer *timer, struct map *map)

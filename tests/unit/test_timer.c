@@ -227,11 +227,27 @@ static void anything_may_lie_in_the_value(void **state)
 	}
 }
 
+/* A start that went with the program which exec() has replaced by this one. */
+static void an_earlier_program_starts_nothing(void **state)
+{
+	const u64 fired = fired_of(0);
+
+	(void)state;
+	make_ready(0);
+	store_release(&value_of(0)->timer.pending, (u64)getpid() << 32 | 1);
+	assert_int_equal(timer_cancel(&value_of(0)->timer), 0);
+	make_ready(0);
+	store_release(&value_of(0)->timer.pending, (u64)getpid() << 32 | 1);
+	assert_int_equal(timer_start_work(&value_of(0)->timer, map), 0);
+	wait_for(0, fired + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(threads_change_the_same_timers, open_objects),
 		cmocka_unit_test(deaths_leave_timers_usable),
+		cmocka_unit_test(an_earlier_program_starts_nothing),
 		cmocka_unit_test(anything_may_lie_in_the_value),
 	};
 	const char *directory = make_realm_directory();
