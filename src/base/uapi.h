@@ -31,6 +31,12 @@ enum {
 
 	UAPI_F_TEST_REG_INVARIANTS = 1u << 7, /* 6.8, prog_flags */
 	UAPI_F_XDP_DEV_BOUND_ONLY = 1u << 6,  /* 6.3, prog_flags */
+
+	UAPI_FIB_LOOKUP_SKIP_NEIGH = 1u << 2, /* 6.3 */
+	UAPI_FIB_LOOKUP_TBID = 1u << 3,       /* 6.5 */
+	UAPI_FIB_LOOKUP_SRC = 1u << 4,        /* 6.7 */
+	UAPI_FIB_LOOKUP_MARK = 1u << 5,       /* 6.10 */
+	UAPI_FIB_LKUP_RET_NO_SRC_ADDR = 9,    /* 6.7 */
 };
 
 #endif
