@@ -29,6 +29,7 @@ enum helper_arg {
 	ARG_SIZE,         /* size of the memory before it; 0 is an error */
 	ARG_SIZE_OR_ZERO,
 	ARG_LONG_OUT,     /* 8 writable bytes, aligned */
+	ARG_INT_OUT,      /* 4, aligned */
 	ARG_CONST_STR,    /* in a frozen map; the helper itself looks for its end */
 	ARG_CALLBACK,     /* instruction index of a subprogram */
 	ARG_SPIN_LOCK,    /* the spin lock of a map's value */

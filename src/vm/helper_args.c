@@ -188,6 +188,9 @@ static bool check_argument(struct call *call, u32 reg)
 		if (regs[reg] % sizeof(u64))
 			return wrong_argument(call, reg, "aligned to 8 bytes");
 		return check_memory(call, reg, sizeof(u64), true);
+	case ARG_INT_OUT:
+		return check_memory(call, reg, sizeof(u32), true) &&
+		       (regs[reg] % sizeof(u32) == 0 || wrong_argument(call, reg, "aligned"));
 	case ARG_BUFFER:
 		return !regs[reg] || check_memory(call, reg, next, true);
 	case ARG_BYTES16_OUT:

@@ -215,22 +215,34 @@ static bool is_local_ipv6(const u32 words[4])
 	       (!words[0] && !words[1] && !words[2] && be32toh(words[3]) == 1);
 }
 
+static bool is_xdp(const struct vm_run *run)
+{
+	return run->prog->type->helper_groups & HG_XDP;
+}
+
+/* The host does not tell how long headers of the link layer are. */
+static u32 header_bytes(const struct interface *interface)
+{
+	return interface->type == ARPHRD_ETHER || interface->type == ARPHRD_LOOPBACK ? ETH_HLEN : 0;
+}
+
+/* Will it be cut into segments? */
+static bool has_segments(const struct vm_run *run)
+{
+	return !is_xdp(run) && ((const struct __sk_buff *)run->ctx)->gso_size;
+}
+
 /* What the packet is checked against when the program did not say how long it is. */
 static bool can_forward_skb(struct vm_run *run, const struct interface *leaving)
 {
-	const struct __sk_buff *skb = run->ctx;
-	const u32 header = leaving->type == ARPHRD_ETHER || leaving->type == ARPHRD_LOOPBACK
-				   ? ETH_HLEN
-				   : 0;
-
 	return leaving->flags & IFF_UP &&
-	       (skb->gso_size || packet_len(run->packet) <= leaving->mtu + header + VLAN_HLEN);
+	       (has_segments(run) ||
+		packet_len(run->packet) <= leaving->mtu + header_bytes(leaving) + VLAN_HLEN);
 }
 
 HELPER_FN(fib_lookup)
 {
 	struct bpf_fib_lookup *params = U64_PTR(r2);
-	const bool xdp = run->prog->type->helper_groups & HG_XDP;
 	struct lookup lookup = {.params = params, .flags = (u32)r4};
 	struct interface leaving;
 	u64 ret;
@@ -240,7 +252,7 @@ HELPER_FN(fib_lookup)
 	if (params->family != FAMILY_IPV4 && params->family != FAMILY_IPV6)
 		return HELPER_ERROR(EAFNOSUPPORT);
 	lookup.is_ipv6 = params->family == FAMILY_IPV6;
-	lookup.checks_length = xdp || params->tot_len;
+	lookup.checks_length = is_xdp(run) || params->tot_len;
 	if (lookup.is_ipv6 && (is_local_ipv6(params->ipv6_dst) || is_local_ipv6(params->ipv6_src)))
 		return BPF_FIB_LKUP_RET_NOT_FWDED;
 	ret = look_up(&lookup, &leaving);
@@ -249,4 +261,41 @@ HELPER_FN(fib_lookup)
 	params->mtu_result = (u16)leaving.mtu;
 	return can_forward_skb(run, &leaving) ? BPF_FIB_LKUP_RET_SUCCESS
 					      : BPF_FIB_LKUP_RET_FRAG_NEEDED;
+}
+
+static u32 context_interface(const struct vm_run *run)
+{
+	return is_xdp(run) ? ((const struct xdp_md *)run->ctx)->ingress_ifindex
+			   : ((const struct __sk_buff *)run->ctx)->ifindex;
+}
+
+/*
+ * Segments are always found too big: a test run's packet has no transport header to say how much of
+ * it each one repeats.
+ */
+static u64 check_long(const struct vm_run *run, u64 flags)
+{
+	if (!has_segments(run))
+		return BPF_MTU_CHK_RET_FRAG_NEEDED;
+	return flags & BPF_MTU_CHK_SEGS ? BPF_MTU_CHK_RET_SEGS_TOOBIG : BPF_MTU_CHK_RET_SUCCESS;
+}
+
+HELPER_FN(check_mtu)
+{
+	u32 *length = U64_PTR(r3);
+	const u64 known = is_xdp(run) ? 0 : BPF_MTU_CHK_SEGS;
+	struct interface interface;
+	s32 have;
+	int err;
+
+	if (r5 & ~known || (r5 && ((s32)r4 || *length)))
+		return HELPER_ERROR(EINVAL);
+	err = interface_get((u32)r2 ? (u32)r2 : context_interface(run), &interface);
+	if (err)
+		return HELPER_ERROR(-err);
+	have = (s32)(*length ? *length + header_bytes(&interface) : packet_len(run->packet)) +
+	       (s32)r4;
+	*length = interface.mtu;
+	return have <= (s32)(interface.mtu + header_bytes(&interface)) ? BPF_MTU_CHK_RET_SUCCESS
+								       : check_long(run, r5);
 }

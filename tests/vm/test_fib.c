@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * test_fib.c: bpf_fib_lookup() in a network namespace of the test's own: two ends of a veth pair
- * with addresses, routes of all kinds, rules and neighbours.
+ * test_fib.c: bpf_fib_lookup() and bpf_check_mtu() in a network namespace of the test's own: two
+ * ends of a veth pair with addresses, routes of all kinds, rules and neighbours.
  */
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -384,6 +384,106 @@ static void refused(void **state)
 	close(smaller);
 }
 
+/* Does a packet fit an interface? */
+
+struct mtu_case {
+	unsigned type, packet_len;
+	const char *interface; /* "": that of the context, lo */
+	uint32_t length;
+	int32_t difference;
+	uint64_t flags;
+	uint32_t gso_size;
+	int result;
+	uint32_t mtu; /* 0: length is left */
+};
+
+struct mtu_request {
+	uint32_t length;
+	int32_t difference;
+	uint64_t flags, ifindex;
+	int64_t result;
+	uint8_t unused[sizeof(struct request) - 32];
+};
+
+enum { TC = BPF_PROG_TYPE_SCHED_CLS, XDP = BPF_PROG_TYPE_XDP };
+static const struct mtu_case mtu_cases[] = {
+	{TC, 1414, "v0", 0, 0, 0, 0, BPF_MTU_CHK_RET_SUCCESS, 1400},
+	{TC, 1415, "v0", 0, 0, 0, 0, BPF_MTU_CHK_RET_FRAG_NEEDED, 1400},
+	{TC, 1415, "v0", 0, -1, 0, 0, BPF_MTU_CHK_RET_SUCCESS, 1400},
+	{TC, 1415, "v1", 0, 100, 0, 0, BPF_MTU_CHK_RET_FRAG_NEEDED, 1500},
+	{TC, 1415, "v0", 1400, 0, 0, 0, BPF_MTU_CHK_RET_SUCCESS, 1400},
+	{TC, 1414, "v0", 1401, 0, 0, 0, BPF_MTU_CHK_RET_FRAG_NEEDED, 1400},
+	{TC, 1414, "v0", 1401, -2000, 0, 0, BPF_MTU_CHK_RET_SUCCESS, 1400},
+	{TC, 1415, "", 0, 0, 0, 0, BPF_MTU_CHK_RET_SUCCESS, 65536},
+	{TC, 1415, "v0", 0, 0, 0, 500, BPF_MTU_CHK_RET_SUCCESS, 1400},
+	{TC, 1415, "v0", 0, 0, BPF_MTU_CHK_SEGS, 500, BPF_MTU_CHK_RET_SEGS_TOOBIG, 1400},
+	{TC, 1414, "v0", 0, 0, BPF_MTU_CHK_SEGS, 500, BPF_MTU_CHK_RET_SUCCESS, 1400},
+	{TC, 1415, "v0", 0, 0, BPF_MTU_CHK_SEGS, 0, BPF_MTU_CHK_RET_FRAG_NEEDED, 1400},
+	{TC, 1414, "v0", 1, 0, BPF_MTU_CHK_SEGS, 0, -EINVAL, 0},
+	{TC, 1414, "v0", 0, 1, BPF_MTU_CHK_SEGS, 0, -EINVAL, 0},
+	{TC, 1414, "v0", 0, 0, 2, 0, -EINVAL, 0},
+	{TC, 1414, "none", 3, 0, 0, 0, -ENODEV, 0},
+	{XDP, 1414, "v0", 0, 0, 0, 0, BPF_MTU_CHK_RET_SUCCESS, 1400},
+	{XDP, 1415, "v0", 0, 0, 0, 0, BPF_MTU_CHK_RET_FRAG_NEEDED, 1400},
+	{XDP, 1415, "v0", 1300, 100, 0, 0, BPF_MTU_CHK_RET_SUCCESS, 1400},
+	{XDP, 1415, "", 0, 0, 0, 0, BPF_MTU_CHK_RET_SUCCESS, 65536},
+	{XDP, 1415, "v0", 0, 0, BPF_MTU_CHK_SEGS, 0, -EINVAL, 0},
+	{XDP, 1414, "none", 3, 0, 0, 0, -ENODEV, 0},
+};
+
+static int load_check(unsigned type)
+{
+	const struct bpf_insn insns[] = {
+		LD64_RAW(R6, BPF_PSEUDO_MAP_VALUE, map, 0),
+		LD(DW, R2, R6, offsetof(struct mtu_request, ifindex)), MOV_X(R3, R6),
+		LD(W, R4, R6, offsetof(struct mtu_request, difference)),
+		LD(DW, R5, R6, offsetof(struct mtu_request, flags)), CALL(BPF_FUNC_check_mtu),
+		ST_X(DW, R6, offsetof(struct mtu_request, result), R0), MOV_K(R0, 0), EXIT};
+	int fd = prog_load(type, 0, insns, COUNT(insns));
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static struct mtu_request check_mtu(int program, const struct mtu_case *c)
+{
+	uint8_t packet[PACKET_MAX];
+	struct __sk_buff skb = {.gso_size = c->gso_size};
+	struct mtu_request request = {
+		.length = c->length, .difference = c->difference, .flags = c->flags};
+	union test_attr t = {.a = {.test = {.prog_fd = (uint32_t)program,
+					    .data_in = ptr64(packet),
+					    .data_size_in = c->packet_len,
+					    .ctx_in = c->type == TC ? ptr64(&skb) : 0,
+					    .ctx_size_in = c->type == TC ? sizeof(skb) : 0}}};
+	uint32_t key = 0;
+
+	if (c->interface[0])
+		request.ifindex = if_nametoindex(c->interface);
+	if (c->result == -ENODEV)
+		request.ifindex = 1000;
+	fill_packet(packet);
+	assert_int_equal(map_update(map, &key, &request, 0), 0);
+	assert_int_equal(bpf_sys(BPF_PROG_TEST_RUN, &t, sizeof(union bpf_attr)), 0);
+	assert_int_equal(map_lookup(map, &key, &request), 0);
+	return request;
+}
+
+static void mtu(void **state)
+{
+	int tc_program = load_check(TC), xdp_program = load_check(XDP);
+
+	for (size_t i = 0; i < COUNT(mtu_cases); i++) {
+		const struct mtu_case *c = &mtu_cases[i];
+		struct mtu_request got = check_mtu(c->type == TC ? tc_program : xdp_program, c);
+
+		if (got.result != c->result || got.length != (c->mtu ? c->mtu : c->length))
+			fail_msg("case %zu: %d, length %u", i, (int)got.result, got.length);
+	}
+	close(tc_program);
+	close(xdp_program);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +491,7 @@ int main(void)
 		cmocka_unit_test(tc),
 		cmocka_unit_test(packet_length),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(mtu),
 	};
 
 	require_bpf();
