@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <linux/inet_diag.h>
-#include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <netinet/in.h>
@@ -16,7 +15,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "base/memory.h"
+#include "base/netlink.h"
 #include "base/syscall.h"
 
 #ifndef SO_NETNS_COOKIE
@@ -60,83 +59,31 @@ int socket_from_fd(int fd, struct socket_id *socket)
 
 /* Is it still there? */
 
-struct diag_request {
-	struct nlmsghdr header;
-	union {
-		struct inet_diag_req_v2 inet;
-		struct unix_diag_req unix_;
-	};
-};
-
-#define DIAG_BYTES 16384u
-
-static long ask(int fd, const struct socket_id *socket)
+static void begin_request(struct netlink_request *request, const struct socket_id *socket)
 {
-	struct diag_request request = {
-		.header = {.nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-	};
+	const struct unix_diag_req local = {.sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX};
+	const struct inet_diag_req_v2 inet = {.sdiag_family = (u8)socket->family,
+					      .sdiag_protocol = (u8)socket->protocol,
+					      .idiag_states = UINT32_MAX};
 
-	if (socket->family == AF_UNIX) {
-		request.unix_ = (struct unix_diag_req){.sdiag_family = AF_UNIX,
-						       .udiag_states = UINT32_MAX};
-		request.header.nlmsg_len = NLMSG_LENGTH(sizeof(request.unix_));
-	} else {
-		request.inet = (struct inet_diag_req_v2){
-			.sdiag_family = (u8)socket->family,
-			.sdiag_protocol = (u8)socket->protocol,
-			.idiag_states = UINT32_MAX,
-		};
-		request.header.nlmsg_len = NLMSG_LENGTH(sizeof(request.inet));
-	}
-	return SYSCALL(SYS_sendto, fd, &request, request.header.nlmsg_len, 0, NULL, 0);
+	if (socket->family == AF_UNIX)
+		netlink_begin(request, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &local, sizeof(local));
+	else
+		netlink_begin(request, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, &inet, sizeof(inet));
 }
 
-/* A socket that a process has open has an inode. */
-static bool is_meant(const struct nlmsghdr *message, const struct socket_id *socket)
+/* 1: it is the socket. One that a process has open has an inode. */
+static int is_meant(const struct nlmsghdr *message, void *data)
 {
+	const struct socket_id *socket = data;
 	const struct inet_diag_msg *inet = NLMSG_DATA(message);
 	const struct unix_diag_msg *unix_ = NLMSG_DATA(message);
 	const bool is_unix = socket->family == AF_UNIX;
 	const u32 *cookie = is_unix ? unix_->udiag_cookie : inet->id.idiag_cookie;
 
-	return (u32)socket->cookie == cookie[0] && socket->cookie >> 32 == cookie[1] &&
+	return message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct unix_diag_msg)) &&
+	       (u32)socket->cookie == cookie[0] && socket->cookie >> 32 == cookie[1] &&
 	       (is_unix || inet->idiag_inode);
-}
-
-enum answer { ANSWER_MORE, ANSWER_FOUND, ANSWER_END, ANSWER_ERROR };
-
-static enum answer look_through(void *buffer, long length, const struct socket_id *socket)
-{
-	const struct nlmsghdr *message = buffer;
-	u32 left = (u32)length;
-
-	for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
-		if (message->nlmsg_type == NLMSG_DONE)
-			return ANSWER_END;
-		if (message->nlmsg_type == NLMSG_ERROR)
-			return ANSWER_ERROR;
-		if (message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct unix_diag_msg)) &&
-		    is_meant(message, socket))
-			return ANSWER_FOUND;
-	}
-	return ANSWER_MORE;
-}
-
-static enum answer search(int fd, const struct socket_id *socket)
-{
-	void *buffer = memory_alloc(DIAG_BYTES);
-	enum answer answer = ANSWER_MORE;
-	long length;
-
-	if (!buffer || ask(fd, socket) < 0)
-		answer = ANSWER_ERROR;
-	while (answer == ANSWER_MORE) {
-		length = SYSCALL(SYS_recvfrom, fd, buffer, DIAG_BYTES, 0, NULL, NULL);
-		answer = length > 0 ? look_through(buffer, length, socket) : ANSWER_ERROR;
-	}
-	memory_free(buffer);
-	return answer;
 }
 
 static bool host_tells_of(const struct socket_id *socket)
@@ -147,20 +94,27 @@ static bool host_tells_of(const struct socket_id *socket)
 	       (socket->protocol == IPPROTO_TCP || socket->protocol == IPPROTO_UDP);
 }
 
-bool socket_is_gone(const struct socket_id *socket)
+static bool is_in_this_netns(const struct socket_id *socket)
 {
-	bool gone = false;
-	int fd;
+	int fd = (int)SYSCALL(SYS_socket, AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	bool same;
 
-	if (!host_tells_of(socket) || !socket->netns)
-		return false;
-	fd = (int)SYSCALL(SYS_socket, AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	if (fd < 0)
 		return false;
-	if (netns_of(fd) == socket->netns)
-		gone = search(fd, socket) == ANSWER_END;
+	same = netns_of(fd) == socket->netns;
 	sys_close(fd);
-	return gone;
+	return same;
+}
+
+bool socket_is_gone(const struct socket_id *socket)
+{
+	struct socket_id copy = *socket;
+	struct netlink_request request;
+
+	if (!host_tells_of(socket) || !socket->netns || !is_in_this_netns(socket))
+		return false;
+	begin_request(&request, socket);
+	return netlink_ask(NETLINK_SOCK_DIAG, &request, is_meant, &copy) == 0;
 }
 
 /* States */
