@@ -570,7 +570,12 @@ static int check_helper_call(struct walk *w, s32 id)
 	w->locked = helper->flags & HF_LOCKS;
 	if (helper->flags & HF_ASYNC)
 		note_async(w->v, &w->regs[2], ASYNC);
+	w->v->releases |= !!(helper->flags & HF_RELEASES);
 	clobber(w);
+	if (helper->flags & HF_ACQUIRES)
+		err = check_reference(w->v, w->pc);
+	if (err)
+		return err;
 	return helper->ret == RET_VOID ? 0 : check_write(w, 0);
 }
 
@@ -780,6 +785,8 @@ int check_instructions(struct verifier *v)
 			leave_straight_line(&w);
 			err = walk_path(&w, w.todo[--w.nr_todo]);
 		}
+		if (!err)
+			err = check_releases(v);
 	}
 	memory_free(w.todo);
 	memory_free(w.joins);

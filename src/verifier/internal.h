@@ -20,6 +20,8 @@ struct verifier {
 	/* Deepest byte of the frame that is seen to be used, by subprogram. */
 	u16 stack_depth[PROG_MAX_SUBPROGS];
 	u8 async[PROG_MAX_SUBPROGS]; /* enum async */
+	bool acquires, releases; /* it calls helpers that do so with references */
+	u32 first_acquired_at;
 	bool returns_nothing; /* the function that the program is has no result */
 	struct map_window arena; /* that the program's instructions name */
 	struct kernel_function *functions; /* of the kernel, that the program names */
@@ -79,6 +81,12 @@ bool may_sleep(const struct verifier *v, u32 pc);
 bool runs_in_callback(const struct verifier *v, u32 subprog);
 /* No callback makes tail calls. */
 int check_callbacks(const struct verifier *v);
+
+/* references.c */
+/* A call that gives a reference, and where it leads. */
+int check_reference(struct verifier *v, u32 pc);
+/* When all calls have been seen: is there one that releases, if there is one that acquires? */
+int check_releases(struct verifier *v);
 
 /* method.c */
 /* The member of a table of functions that the program is to be; sets returns_nothing. */

@@ -86,6 +86,15 @@ static bool in_object(struct vm_run *run, u64 address, u64 size)
 	return in_range(address, size, state->value.start, state->value.size);
 }
 
+/* Programs read what they see of sockets, and write none of it. */
+static bool in_socket(const struct vm_run *run, u64 address, u64 size)
+{
+	for (const struct vm_socket *socket = run->open.sockets; socket; socket = socket->next)
+		if (in_range(address, size, PTR_U64(&socket->seen), sizeof(socket->seen)))
+			return true;
+	return false;
+}
+
 bool vm_memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write)
 {
 	for (u32 i = 0; i < MIN(run->nr_extra, (u32)VM_EXTRA_MEMORY); i++) {
@@ -99,6 +108,8 @@ bool vm_memory_elsewhere(struct vm_run *run, u64 address, u64 size, bool write)
 			return true;
 	if (in_context(run, address, size, write))
 		return true;
+	if (run->open.sockets && in_socket(run, address, size))
+		return !write;
 	if (in_arena(run, address, size) || in_object(run, address, size))
 		return true;
 	return find_value(run, address) && in_last_value(run->state, address, size, write);

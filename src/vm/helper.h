@@ -43,7 +43,8 @@ enum helper_arg {
 	ARG_DYNPTR_NEW,   /* aligned stack for one */
 	ARG_MAP_VALUE_OR_NULL, /* value_size readable bytes, or NULL */
 	ARG_TASK_OR_NULL, /* the current task */
-	ARG_SOCKET,       /* the socket of the packet */
+	ARG_SOCKET,       /* the socket of the packet, or one that the run has found */
+	ARG_SOCKET_FOUND,
 	ARG_ZERO,         /* flags that have no meaning yet */
 	ARG_CTX_OR_NULL,
 	ARG_TIMER,        /* the timer of a map's value */
@@ -62,6 +63,8 @@ enum helper_flags {
 	HF_TAIL_CALL = 1 << 6,    /* does not return if it succeeds */
 	HF_ASYNC = 1 << 8,        /* argument 2 is called back by itself, later */
 	HF_OBJECTS = 1 << 9,      /* makes, keeps or drops objects of types in the program's BTF */
+	HF_ACQUIRES = 1 << 10,    /* its result, if it is not NULL, has to be released */
+	HF_RELEASES = 1 << 11,    /* argument 1 */
 	HF_OPAQUE = 1 << 7,       /* gives out what only the interpreter can keep apart from memory */
 };
 

@@ -171,7 +171,11 @@ static bool check_argument(struct call *call, u32 reg)
 	case ARG_SOCKET:
 		return (call->run->packet &&
 			regs[reg] == PTR_U64(&packet_run_of(call->run)->socket)) ||
-		       wrong_argument(call, reg, "the socket of the packet");
+		       vm_socket_at(call->run, regs[reg]) ||
+		       wrong_argument(call, reg, "a socket");
+	case ARG_SOCKET_FOUND:
+		return vm_socket_at(call->run, regs[reg]) ||
+		       wrong_argument(call, reg, "a socket that the program has found");
 	case ARG_ZERO:
 		return !regs[reg] || wrong_argument(call, reg, "0");
 	case ARG_MEM_OR_NULL:

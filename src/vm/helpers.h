@@ -20,6 +20,8 @@
 	u64 helper_##name(MAYBE_UNUSED struct vm_run *run, MAYBE_UNUSED u64 r1,                    \
 			  MAYBE_UNUSED u64 r2, MAYBE_UNUSED u64 r3, MAYBE_UNUSED u64 r4,            \
 			  MAYBE_UNUSED u64 r5)
+/* The interface that a packet's context says it came in on. */
+u32 helper_interface(const struct vm_run *run);
 /* An errno as a program sees it. */
 #define HELPER_ERROR(error) ((u64)-(s64)(error))
 

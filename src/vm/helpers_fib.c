@@ -263,7 +263,7 @@ HELPER_FN(fib_lookup)
 					      : BPF_FIB_LKUP_RET_FRAG_NEEDED;
 }
 
-static u32 context_interface(const struct vm_run *run)
+u32 helper_interface(const struct vm_run *run)
 {
 	return is_xdp(run) ? ((const struct xdp_md *)run->ctx)->ingress_ifindex
 			   : ((const struct __sk_buff *)run->ctx)->ifindex;
@@ -290,7 +290,7 @@ HELPER_FN(check_mtu)
 
 	if (r5 & ~known || (r5 && ((s32)r4 || *length)))
 		return HELPER_ERROR(EINVAL);
-	err = interface_get((u32)r2 ? (u32)r2 : context_interface(run), &interface);
+	err = interface_get((u32)r2 ? (u32)r2 : helper_interface(run), &interface);
 	if (err)
 		return HELPER_ERROR(-err);
 	have = (s32)(*length ? *length + header_bytes(&interface) : packet_len(run->packet)) +

@@ -67,26 +67,26 @@ HELPER_FN(task_storage_delete)
 	return storage_delete(U64_PTR(r1), &task);
 }
 
-/* The socket of a packet, which is there for one test run. */
-
-/* It is known by what its cookie is known by: the thread, and a number that grows. */
-static bool socket_identity(struct vm_run *run, struct foreign *id)
+/*
+ * Sockets. That of a packet is there for one test run, and known by what its cookie is known by: the
+ * thread, and a number that grows. One that was found is known as it is by its descriptor.
+ */
+static bool socket_identity(struct vm_run *run, u64 address, struct foreign *id)
 {
-	const u64 cookie = helper_get_socket_cookie(run, 0, 0, 0, 0, 0);
+	const struct vm_socket *found = vm_socket_at(run, address);
 
-	return !foreign_task_socket((u32)cookie, id);
-}
-
-HELPER_FN(sk_fullsock)
-{
-	return r1;
+	if (!found)
+		return !foreign_task_socket(
+			(u32)helper_get_socket_cookie(run, 0, 0, 0, 0, 0), id);
+	*id = (struct foreign){.number = found->cookie};
+	return found->is_full;
 }
 
 HELPER_FN(sk_storage_get)
 {
 	struct foreign id;
 
-	if (r4 & ~(u64)BPF_LOCAL_STORAGE_GET_F_CREATE || !socket_identity(run, &id))
+	if (r4 & ~(u64)BPF_LOCAL_STORAGE_GET_F_CREATE || !socket_identity(run, r2, &id))
 		return 0;
 	packet_run_of(run)->has_storage = true;
 	return storage_get(U64_PTR(r1), &id, r3, r4);
@@ -96,7 +96,7 @@ HELPER_FN(sk_storage_delete)
 {
 	struct foreign id;
 
-	if (!socket_identity(run, &id))
+	if (!socket_identity(run, r2, &id))
 		return HELPER_ERROR(ENOENT);
 	return storage_delete(U64_PTR(r1), &id);
 }
@@ -109,7 +109,7 @@ void vm_end_socket(struct packet_run *packet)
 	if (likely(!packet->has_storage))
 		return;
 	packet->has_storage = false;
-	if (!socket_identity(&packet->vm, &id))
+	if (!socket_identity(&packet->vm, 0, &id))
 		return;
 	for (u32 i = 0; i < prog->nr_maps; i++)
 		if (prog->maps[i]->ops->helpers & MAP_H_SK_STORAGE)

@@ -93,6 +93,7 @@ int kfunc_end_run(struct vm_run *run, int err, u64 *retval)
 		err = -EFAULT;
 	}
 	kfunc_free_iterators(run);
+	vm_drop_sockets(run);
 	run->open = (struct vm_open){0};
 	return err;
 }

@@ -9,6 +9,8 @@
 #ifndef VM_VM_H
 #define VM_VM_H
 
+#include <linux/bpf.h>
+
 #include "base/compiler.h"
 #include "vm/prog.h"
 
@@ -101,6 +103,8 @@ struct vm_open {
 	u32 rcu, preempt, irq;
 	u32 nr_bits;
 	struct iter_words *bits; /* of iterators over bits; see kfuncs_iter.c */
+	u32 nr_sockets;
+	struct vm_socket *sockets; /* that helpers have found and the program has to release */
 	bool thrown;             /* by bpf_throw(): the fault is none, and the run ended with this: */
 	u64 cookie;
 };
@@ -135,6 +139,14 @@ struct vm_dynptr {
 struct vm_reference {
 	struct local_object *object;
 	struct btf_object *types;
+};
+
+/* A socket of the host that the run has found: what the program sees, and what only helpers do. */
+struct vm_socket {
+	struct vm_socket *next;
+	struct bpf_sock seen;
+	u64 cookie;
+	bool is_full; /* neither a request nor what waits until its port is free */
 };
 
 struct both;
@@ -249,6 +261,10 @@ u64 vm_reserve_record(struct vm_run *run, struct map *ring, u64 size);
 u64 vm_release_record(struct vm_run *run, u64 start, u64 flags, bool discard);
 /* Discards what the run has not released. */
 void vm_discard_records(struct vm_run *run);
+/* The found socket whose visible part is at this address; NULL. */
+struct vm_socket *vm_socket_at(const struct vm_run *run, u64 address);
+/* Drops what the program has not released. */
+void vm_drop_sockets(struct vm_run *run);
 void vm_release_maps(struct vm_run *run);
 void vm_release_targets(struct vm_run *run);
 /* After one or several runs with this struct vm_run, before its virtual CPU is left. */
