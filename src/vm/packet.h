@@ -28,6 +28,16 @@ struct arena {
 must_check int arena_take(struct arena *arena);
 void arena_put(struct arena *arena);
 
+/* What a tunnel device would wrap the packet in, as its helpers keep it. */
+struct tunnel {
+	bool is_set;
+	bool is_ipv6;
+	u8 option_bytes;
+	u16 flags; /* TUNNEL_*, in network order */
+	struct bpf_tunnel_key key; /* as it was given */
+	u8 options[252];
+};
+
 /* A run on a packet; vm.packet points at packet, vm.ctx into the arena. */
 struct packet_run {
 	struct vm_run vm; /* first */
@@ -37,6 +47,7 @@ struct packet_run {
 	u32 frag_bytes; /* XDP: what follows data_end, in pages of its own as far as programs know */
 	u64 cookie;     /* of its socket; 0 before it was asked for */
 	struct bpf_sock socket; /* what the program sees of it */
+	struct tunnel tunnel;
 	bool has_storage; /* maps may have values of the socket */
 };
 

@@ -132,6 +132,7 @@ static void place_packet(struct packet_run *run, const struct test_run *test, bo
 	packet->data_end = packet->mac + test->data_size_in;
 	packet->end = run->arena.packet + ARENA_PACKET_BYTES;
 	memcpy(packet->mac, test->data_in, test->data_size_in);
+	run->tunnel.is_set = false;
 }
 
 static int fill_ctx(struct packet_run *run, const struct test_run *test, bool link_layer)

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
+/*
+ * encap.bpf.c: programs that wrap and translate packets. Each returns how many of its checks hold,
+ * or less than 0 and the first that does not.
+ */
+#include <stddef.h>
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define EINVAL 22
+#define ENOENT 2
+#define ENOMEM 12
+#define EPROTO 71
+#define CHECK(condition)                                                                           \
+	do {                                                                                       \
+		done++;                                                                            \
+		if (!(condition))                                                                  \
+			return -done;                                                              \
+	} while (0)
+
+#define SET(key, size, flags) bpf_skb_set_tunnel_key(skb, key, size, flags)
+#define GET(key, size, flags) bpf_skb_get_tunnel_key(skb, key, size, flags)
+#define ALL sizeof(struct bpf_tunnel_key)
+#define BEFORE(field) offsetof(struct bpf_tunnel_key, field)
+
+/* As flags of a tunnel. */
+enum { CSUM = 1, KEY = 4, SEQ = 8, DONT_FRAGMENT = 0x100, NOCACHE = 0x2000, OPTIONS = 0xd800 };
+
+SEC("tc") int ipv4_key(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key key = {.tunnel_id = 7, .remote_ipv4 = 0x0a000001, .tunnel_tos = 3,
+				     .tunnel_ttl = 9, .local_ipv4 = 0x0a000002}, got;
+	int done = 0;
+
+	CHECK(GET(&got, ALL, 0) == -EINVAL && !got.tunnel_id);
+	CHECK(SET(&key, ALL, 32) == -EINVAL);
+	CHECK(SET(&key, ALL - 4, 0) == -EINVAL);
+	CHECK(SET(&key, ALL, 0) == 0);
+	CHECK(GET(&got, ALL, 0) == 0);
+	CHECK(got.tunnel_id == 7 && got.tunnel_tos == 3 && got.tunnel_ttl == 9);
+	CHECK(got.remote_ipv4 == 0x0a000002 && got.local_ipv4 == 0x0a000001);
+	CHECK(!got.remote_ipv6[1] && !got.local_ipv6[3] && !got.tunnel_flags);
+	CHECK(GET(&got, ALL, BPF_F_TUNINFO_IPV6) == -EPROTO && !got.tunnel_id);
+	CHECK(GET(&got, ALL, 2) == -EINVAL);
+	CHECK(GET(&got, ALL - 4, 0) == -EINVAL);
+	CHECK(GET(&got, ALL, BPF_F_TUNINFO_FLAGS) == 0);
+	CHECK(bpf_ntohs(got.tunnel_flags) == (CSUM | KEY | NOCACHE));
+	CHECK(SET(&key, ALL, BPF_F_ZERO_CSUM_TX | BPF_F_DONT_FRAGMENT | BPF_F_SEQ_NUMBER) == 0);
+	CHECK(GET(&got, ALL, BPF_F_TUNINFO_FLAGS) == 0);
+	CHECK(bpf_ntohs(got.tunnel_flags) == (DONT_FRAGMENT | SEQ | KEY | NOCACHE));
+	key.tunnel_label = 1;
+	CHECK(SET(&key, ALL, 0) == -EINVAL);
+	key.tunnel_ext = 1;
+	CHECK(SET(&key, ALL, BPF_F_TUNINFO_IPV6) == -EINVAL);
+	return done;
+}
+
+SEC("tc") int ipv6_key(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key key = {.tunnel_id = 8, .remote_ipv6 = {1, 2, 3, 4},
+				     .tunnel_label = 0xfff12345, .local_ipv6 = {5, 6, 7, 8}}, got;
+	int done = 0;
+
+	CHECK(SET(&key, ALL, BPF_F_TUNINFO_IPV6) == 0);
+	CHECK(GET(&got, ALL, 0) == -EPROTO);
+	CHECK(GET(&got, ALL, BPF_F_TUNINFO_IPV6) == 0);
+	CHECK(got.remote_ipv6[0] == 5 && got.remote_ipv6[3] == 8);
+	CHECK(got.local_ipv6[0] == 1 && got.local_ipv6[3] == 4);
+	CHECK(got.tunnel_label == 0x12345 && got.tunnel_id == 8);
+	CHECK(GET(&got, BEFORE(remote_ipv6[1]), BPF_F_TUNINFO_IPV6) == -EINVAL);
+	return done;
+}
+
+/* Programs may know older, shorter keys. */
+SEC("tc") int old_keys(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key key = {.tunnel_id = 7, .remote_ipv4 = 5, .tunnel_ttl = 9,
+				     .local_ipv4 = 6}, got;
+	int done = 0;
+
+	CHECK(SET(&key, BEFORE(remote_ipv6[1]), 0) == 0);
+	CHECK(GET(&got, ALL, 0) == 0);
+	CHECK(got.tunnel_id == 7 && got.local_ipv4 == 5 && !got.tunnel_ttl && !got.remote_ipv4);
+	CHECK(SET(&key, BEFORE(tunnel_ext), 0) == 0);
+	CHECK(SET(&key, BEFORE(tunnel_label), 0) == 0);
+	CHECK(SET(&key, BEFORE(local_ipv6), 0) == 0);
+	got.local_ipv4 = 77;
+	CHECK(GET(&got, BEFORE(local_ipv6), 0) == 0);
+	CHECK(got.local_ipv4 == 77 && got.tunnel_ttl == 9);
+	CHECK(GET(&got, BEFORE(remote_ipv6[1]), 0) == 0);
+	return done;
+}
+
+SEC("tc") int tunnel_options(struct __sk_buff *skb)
+{
+	struct bpf_tunnel_key key = {.tunnel_id = 7};
+	unsigned options[3] = {1, 2, 3}, got[4] = {9, 9, 9, 9};
+	int done = 0;
+
+	CHECK(bpf_skb_set_tunnel_opt(skb, options, sizeof(options)) == -EINVAL);
+	CHECK(bpf_skb_get_tunnel_opt(skb, got, sizeof(got)) == -ENOENT && !got[0]);
+	CHECK(SET(&key, ALL, 0) == 0);
+	CHECK(bpf_skb_get_tunnel_opt(skb, got, sizeof(got)) == -ENOENT);
+	CHECK(bpf_skb_set_tunnel_opt(skb, options, 11) == -EINVAL);
+	CHECK(bpf_skb_set_tunnel_opt(skb, options, sizeof(options)) == 0);
+	got[3] = 9;
+	CHECK(bpf_skb_get_tunnel_opt(skb, got, sizeof(got)) == 12);
+	CHECK(got[0] == 1 && got[2] == 3 && !got[3]);
+	CHECK(bpf_skb_get_tunnel_opt(skb, got, 8) == -ENOMEM && !got[0]);
+	CHECK(GET(&key, ALL, BPF_F_TUNINFO_FLAGS) == 0);
+	CHECK(bpf_ntohs(key.tunnel_flags) == (CSUM | KEY | NOCACHE | OPTIONS));
+	CHECK(SET(&key, BEFORE(tunnel_ext), 0) == 0);
+	CHECK(bpf_skb_get_tunnel_opt(skb, got, sizeof(got)) == -ENOENT);
+	return done;
+}
+
+char _license[] SEC("license") = "GPL";
