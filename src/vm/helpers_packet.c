@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/atomic.h"
+#include "base/interface.h"
+#include "base/log.h"
 #include "vm/helpers.h"
 #include "vm/packet.h"
 #include "vm/prog_type.h"
@@ -413,9 +415,30 @@ HELPER_FN(skb_adjust_room)
 	return diff < 0 ? shrink_room(run, at, len, r4) : grow_room(run, at, len, r4);
 }
 
+/* From IPv4 to IPv6 or back: the header that was there makes room for one of the other size. */
+HELPER_FN(skb_change_proto)
+{
+	const u32 at = (u32)(run->packet->network - run->packet->mac);
+	const s32 more = IPV6_HLEN - IPV4_HLEN;
+	const u16 from = be16toh((u16)skb_of(run)->protocol), to = be16toh((u16)r2);
+	const bool grows = from == PROTO_IPV4 && to == PROTO_IPV6;
+
+	if (r3)
+		return HELPER_ERROR(EINVAL);
+	if (!grows && (from != PROTO_IPV6 || to != PROTO_IPV4))
+		return HELPER_ERROR(ENOTSUPP);
+	if ((!grows && packet_len(run->packet) < at + (u32)more) ||
+	    !shift_front(run, at, grows ? -more : more))
+		return HELPER_ERROR(ENOMEM);
+	if (grows)
+		memset(run->packet->data + at, 0, (u32)more);
+	skb_of(run)->protocol = htobe16(to);
+	skb_of(run)->hash = 0;
+	return 0;
+}
+
 /* Facts beside the packet */
 
-/* The kernel hashes the flow with a secret; any number but 0 that the flow determines will do. */
 /*
  * "Congestion experienced", if the sender said that it understands: the two low bits of the byte
  * that IPv4 has second, IPv6 across the first two.
@@ -442,6 +465,7 @@ HELPER_FN(skb_ecn_set_ce)
 	return 1;
 }
 
+/* The kernel hashes the flow with a secret; any number but 0 that the flow determines will do. */
 HELPER_FN(get_hash_recalc)
 {
 	struct __sk_buff *skb = skb_of(run);
@@ -507,6 +531,23 @@ HELPER_FN(redirect)
 		return r2 ? XDP_ABORTED : redirect_to_interface(run, r1, r2, XDP_REDIRECT);
 	return r2 & ~(u64)BPF_F_INGRESS ? TC_ACT_SHOT
 					: redirect_to_interface(run, r1, r2, TC_ACT_REDIRECT);
+}
+
+/* A copy of the packet goes to the interface, which here means nowhere. */
+HELPER_FN(clone_redirect)
+{
+	const u32 ifindex = (u32)r2;
+
+	if (r3 & ~(u64)BPF_F_INGRESS)
+		return HELPER_ERROR(EINVAL);
+	if (skb_of(run)->gso_size)
+		return HELPER_ERROR(EBADMSG);
+	if (!interface_exists(ifindex))
+		return HELPER_ERROR(EINVAL);
+	log_line(LOG_REFUSED,
+		 "program %u '%.16s' sent a copy of a packet to interface %u: it goes nowhere",
+		 run->prog->object.id, run->prog->checked.name, ifindex);
+	return 0;
 }
 
 HELPER_FN(redirect_peer)

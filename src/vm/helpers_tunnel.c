@@ -62,7 +62,7 @@ HELPER_FN(skb_set_tunnel_key)
 	return 0;
 }
 
-/* Of a packet that came out of a tunnel the remote end is the source: here, what was set as local. */
+/* Read back, the remote end is the source, as of a packet that came out of a tunnel. */
 static void swap_ends(const struct tunnel *tunnel, struct bpf_tunnel_key *key)
 {
 	const u32 bytes = tunnel->is_ipv6 ? sizeof(key->remote_ipv6) : sizeof(key->remote_ipv4);

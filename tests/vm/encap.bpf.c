@@ -117,4 +117,50 @@ SEC("tc") int tunnel_options(struct __sk_buff *skb)
 	return done;
 }
 
+#define ETH_HLEN 14
+#define ENOTSUPP 524
+#define PROTO_IPV4 bpf_htons(0x0800)
+#define PROTO_IPV6 bpf_htons(0x86dd)
+
+static __always_inline unsigned char byte_at(struct __sk_buff *skb, int offset)
+{
+	unsigned char byte = 0xee;
+
+	bpf_skb_load_bytes(skb, offset, &byte, 1);
+	return byte;
+}
+
+/* The bytes of the packet count, but for its headers. */
+SEC("tc") int translate(struct __sk_buff *skb)
+{
+	const unsigned len = skb->len, first = byte_at(skb, 0);
+	int done = 0;
+
+	CHECK(bpf_skb_change_proto(skb, PROTO_IPV6, 1) == -EINVAL);
+	CHECK(bpf_skb_change_proto(skb, PROTO_IPV4, 0) == -ENOTSUPP);
+	CHECK(bpf_skb_change_proto(skb, bpf_htons(0x0806), 0) == -ENOTSUPP);
+	bpf_set_hash(skb, 5);
+	CHECK(bpf_skb_change_proto(skb, PROTO_IPV6, 0) == 0);
+	CHECK(skb->len == len + 20 && skb->protocol == PROTO_IPV6 && skb->hash != 5);
+	CHECK(byte_at(skb, 0) == first && byte_at(skb, 13) == 0);
+	CHECK(byte_at(skb, ETH_HLEN) == 0 && byte_at(skb, ETH_HLEN + 19) == 0);
+	CHECK(byte_at(skb, ETH_HLEN + 20) == 0x45 && byte_at(skb, 14 + 20 + 30) == 44);
+	CHECK(bpf_skb_change_proto(skb, PROTO_IPV4, 0) == 0);
+	CHECK(skb->len == len && skb->protocol == PROTO_IPV4);
+	CHECK(byte_at(skb, 0) == first && byte_at(skb, ETH_HLEN) == 0x45);
+	return done;
+}
+
+SEC("tc") int copies(struct __sk_buff *skb)
+{
+	const unsigned len = skb->len;
+	int done = 0;
+
+	CHECK(bpf_clone_redirect(skb, 1, 2) == -EINVAL);
+	CHECK(bpf_clone_redirect(skb, 100000, 0) == -EINVAL);
+	CHECK(bpf_clone_redirect(skb, 1, BPF_F_INGRESS) == 0);
+	CHECK(skb->len == len);
+	return done;
+}
+
 char _license[] SEC("license") = "GPL";

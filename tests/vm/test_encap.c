@@ -28,6 +28,16 @@ static void tunnels(void **state)
 	run(skel->progs.tunnel_options, 13);
 }
 
+static void translation(void **state)
+{
+	run(skel->progs.translate, 11);
+}
+
+static void copies(void **state)
+{
+	run(skel->progs.copies, 4);
+}
+
 static int make_all(void **state)
 {
 	skel = encap__open_and_load();
@@ -44,6 +54,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tunnels),
+		cmocka_unit_test(translation),
+		cmocka_unit_test(copies),
 	};
 
 	require_bpf();
