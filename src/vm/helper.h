@@ -35,6 +35,8 @@ enum helper_arg {
 	ARG_SPIN_LOCK,    /* the spin lock of a map's value */
 	ARG_STACK_OR_NULL,/* callback context: any value, passed through */
 	ARG_BYTES16_OUT,  /* 16 writable bytes */
+	ARG_BYTES20,      /* as many readable ones: headers of IPv4, TCP and IPv6 */
+	ARG_BYTES40,
 	ARG_BUFFER,       /* writable, its size is the next argument; NULL with any size */
 	ARG_UNSAFE,       /* an address that may be none: the function looks */
 	ARG_RECORD,       /* the start of a record that the run has reserved */

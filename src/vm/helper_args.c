@@ -199,6 +199,10 @@ static bool check_argument(struct call *call, u32 reg)
 		return !regs[reg] || check_memory(call, reg, next, true);
 	case ARG_BYTES16_OUT:
 		return check_memory(call, reg, 16, true);
+	case ARG_BYTES20:
+		return check_memory(call, reg, 20, false);
+	case ARG_BYTES40:
+		return check_memory(call, reg, 40, false);
 	case ARG_CALLBACK:
 		return check_callback(call, reg);
 	case ARG_SPIN_LOCK:

@@ -6,6 +6,9 @@
 #include <stddef.h>
 
 #include <linux/bpf.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -160,6 +163,68 @@ SEC("tc") int copies(struct __sk_buff *skb)
 	CHECK(bpf_clone_redirect(skb, 100000, 0) == -EINVAL);
 	CHECK(bpf_clone_redirect(skb, 1, BPF_F_INGRESS) == 0);
 	CHECK(skb->len == len);
+	return done;
+}
+
+#define EACCES 13
+
+/* A header with an option that says the segment size, and the answer to it. */
+struct segment {
+	struct tcphdr header;
+	unsigned char options[8];
+};
+
+static __always_inline void answer(struct tcphdr *tcp, long cookie)
+{
+	tcp->seq = bpf_htonl(bpf_ntohl(tcp->seq) + 1);
+	tcp->ack_seq = bpf_htonl((__u32)cookie + 1);
+}
+
+SEC("xdp") int cookies4(struct xdp_md *xdp)
+{
+	struct segment syn = {.header = {.source = 5, .dest = 6, .seq = 7, .doff = 7},
+			      .options = {1, 2, 4, 0x05, 0xb0}}; /* 1456 */
+	struct iphdr ip = {.saddr = 1, .daddr = 2};
+	int done = 0;
+	long cookie;
+
+	CHECK(bpf_tcp_raw_gen_syncookie_ipv4(&ip, &syn.header, 16) == -EINVAL);
+	CHECK(bpf_tcp_raw_gen_syncookie_ipv4(&ip, &syn.header, 24) == -EINVAL);
+	cookie = bpf_tcp_raw_gen_syncookie_ipv4(&ip, &syn.header, sizeof(syn));
+	CHECK(cookie >> 32 == 1440);
+	answer(&syn.header, cookie);
+	CHECK(bpf_tcp_raw_check_syncookie_ipv4(&ip, &syn.header) == 0);
+	ip.saddr++;
+	CHECK(bpf_tcp_raw_check_syncookie_ipv4(&ip, &syn.header) == -EACCES);
+	ip.saddr--;
+	syn.header.dest++;
+	CHECK(bpf_tcp_raw_check_syncookie_ipv4(&ip, &syn.header) == -EACCES);
+	syn.header.dest--;
+	syn.header.ack_seq ^= 1;
+	CHECK(bpf_tcp_raw_check_syncookie_ipv4(&ip, &syn.header) == -EACCES);
+	syn.header.doff = 5;
+	cookie = bpf_tcp_raw_gen_syncookie_ipv4(&ip, &syn.header, sizeof(syn.header));
+	CHECK(cookie >> 32 == 536);
+	return done;
+}
+
+SEC("xdp") int cookies6(struct xdp_md *xdp)
+{
+	struct segment syn = {.header = {.source = 5, .dest = 6, .seq = 7, .doff = 7},
+			      .options = {3, 3, 7, 2, 4, 0x40, 0, 0}}; /* 16384 */
+	struct ipv6hdr ip = {.saddr.s6_addr32 = {1, 2, 3, 4}, .daddr.s6_addr32 = {5, 6, 7, 8}};
+	int done = 0;
+	long cookie;
+
+	cookie = bpf_tcp_raw_gen_syncookie_ipv6(&ip, &syn.header, sizeof(syn));
+	CHECK(cookie >> 32 == 8940);
+	answer(&syn.header, cookie);
+	CHECK(bpf_tcp_raw_check_syncookie_ipv6(&ip, &syn.header) == 0);
+	ip.daddr.s6_addr32[3]++;
+	CHECK(bpf_tcp_raw_check_syncookie_ipv6(&ip, &syn.header) == -EACCES);
+	syn.header.doff = 5;
+	cookie = bpf_tcp_raw_gen_syncookie_ipv6(&ip, &syn.header, sizeof(syn.header));
+	CHECK(cookie >> 32 == 1220);
 	return done;
 }
 

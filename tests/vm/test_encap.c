@@ -38,6 +38,12 @@ static void copies(void **state)
 	run(skel->progs.copies, 4);
 }
 
+static void cookies(void **state)
+{
+	run(skel->progs.cookies4, 8);
+	run(skel->progs.cookies6, 4);
+}
+
 static int make_all(void **state)
 {
 	skel = encap__open_and_load();
@@ -56,6 +62,7 @@ int main(void)
 		cmocka_unit_test(tunnels),
 		cmocka_unit_test(translation),
 		cmocka_unit_test(copies),
+		cmocka_unit_test(cookies),
 	};
 
 	require_bpf();
