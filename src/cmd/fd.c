@@ -93,8 +93,10 @@ int bpf_mmap_fd(int fd, u64 offset, u64 len, int prot, int flags)
 
 static long map_mmap(struct map *map, enum object_access access, struct map_mapping *mapping)
 {
-	int err = map_mmap_rules(map, access, mapping->len, mapping->prot, mapping->flags);
+	int err = mapping->len ? map->ops->mmap_place(map, mapping) : -EINVAL;
 
+	if (!err)
+		err = map_mmap_rules(map, access, mapping->len, mapping->prot, mapping->flags);
 	if (!err) {
 		mapping->fd = mmap_fd(&map->object, mapping->fd, mapping->prot);
 		err = map->ops->mmap(map, mapping);

@@ -106,18 +106,30 @@ static cold int reserve(u64 *start, u64 bytes, int flags)
 	return 0;
 }
 
-/* Exactly where the first mapping was; what else lies there stays, unless it may go. */
-static cold int reserve_again(struct arena_place place, u64 start, u64 bytes, int flags)
+/* Exactly where the first mapping was, if there was one. */
+static cold int check_place(struct arena_place place, const struct map_mapping *mapping)
+{
+	const u64 bytes = ROUND_UP(mapping->len, PAGE_BYTES);
+
+	if (mapping->offset)
+		return -EINVAL;
+	if (mapping->len > WINDOW_BYTES || (place.bytes && bytes > place.bytes))
+		return -E2BIG;
+	return place.bytes && (bytes != place.bytes || mapping->address != place.start) ? -EINVAL : 0;
+}
+
+static cold int arena_mmap_place(const struct map *map, const struct map_mapping *mapping)
+{
+	return check_place(arena_place(map), mapping);
+}
+
+/* What else lies there stays, unless it may go. */
+static cold int reserve_again(u64 start, u64 bytes, int flags)
 {
 	const int fixed = flags & MAP_FIXED ? MAP_FIXED : MAP_FIXED_NOREPLACE;
-	void *p;
+	void *p = sys_mmap(U64_PTR(start), bytes, PROT_NONE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
 
-	if (bytes > place.bytes)
-		return -E2BIG;
-	if (bytes != place.bytes || start != place.start)
-		return -EINVAL;
-	p = sys_mmap(U64_PTR(start), bytes, PROT_NONE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed, -1, 0);
 	if (sys_is_err(p))
 		return (s64)PTR_U64(p) == -EEXIST ? -EBUSY : (int)(s64)PTR_U64(p);
 	return 0;
@@ -150,16 +162,14 @@ static cold int arena_mmap(struct map *map, struct map_mapping *mapping)
 {
 	const struct arena_place known = arena_place(map);
 	u64 start = mapping->address;
-	int err;
+	int err = check_place(known, mapping);
 
-	if (mapping->offset)
-		return -EINVAL;
-	if (mapping->len > WINDOW_BYTES)
-		return -E2BIG;
+	if (err)
+		return err;
 	mapping->len = ROUND_UP(mapping->len, PAGE_BYTES);
 	if (mapping->prot & PROT_WRITE && load_acquire(&map->header->frozen))
 		return -EPERM;
-	err = known.bytes ? reserve_again(known, start, mapping->len, mapping->flags)
+	err = known.bytes ? reserve_again(start, mapping->len, mapping->flags)
 			  : reserve(&start, mapping->len, mapping->flags);
 	if (err)
 		return err;
@@ -308,6 +318,7 @@ const struct map_ops arena_map_ops = {
 	.get_next_key = arena_get_next_key,
 	.mmap = arena_mmap,
 	.written = arena_written,
+	.mmap_place = arena_mmap_place,
 	.window = arena_window,
 	.check = arena_check,
 	.layout = arena_layout,

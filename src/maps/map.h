@@ -302,6 +302,8 @@ struct map_ops {
 	int (*mmap)(struct map *map, struct map_mapping *mapping);
 	/* Are there writable mappings of applications? Unset: the kernel is asked. */
 	bool (*written)(struct map *map);
+	/* With mmap: what the kernel looks at before the rights of the descriptor. */
+	int (*mmap_place)(const struct map *map, const struct map_mapping *mapping);
 	/* For programs of this process; -EINVAL when the address in user space is not known yet. */
 	int (*window)(struct map *map, struct map_window *window);
 	/* As those of struct object_type. Unset: EPOLLERR, for ever. */
