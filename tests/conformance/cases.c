@@ -39,7 +39,7 @@ int inner_program(void)
 	static int fd;
 
 	if (!fd)
-		fd = program_returning(BPF_PROG_TYPE_SCHED_CLS, 0);
+		fd = program_returning(BPF_PROG_TYPE_SCHED_CLS, 0, 0);
 	return fd;
 }
 
@@ -65,7 +65,18 @@ int perf_event(void)
 
 unsigned small_key_size(const struct type *type)
 {
-	return type->traits & KEYLESS ? 0 : type->traits & PREFIXES ? SMALL_KEY_MAX : 4;
+	return type->traits & KEYLESS ? 0 : type->traits & (PREFIXES | ATTACHED) ? SMALL_KEY_MAX : 4;
+}
+
+unsigned small_value_size(const struct type *type)
+{
+	if (type->traits & TABLE)
+		return table()->size;
+	if (type->traits & (RECORDS | PAGES))
+		return 0;
+	if (type->traits & SOCKETS && type->traits & WIDE) /* or no lookup shows them */
+		return 8;
+	return type->traits & (OBJECTS | EVENTS | NAMES) ? 4 : 8;
 }
 
 /* Prefixes: some that contain others, some that are not there, one that is too long. */
@@ -76,6 +87,7 @@ void small_key(const struct type *type, uint32_t number, uint8_t key[SMALL_KEY_M
 		{32, 0, 0, 0, 10, 1, 2, 3}, {24, 0, 0, 0, 10, 1, 2}, {31, 0, 0, 0, 10, 1, 2, 2},
 		{32, 0, 0, 0, 192, 0, 2, 1}, {33, 0, 0, 0, 10, 1, 2, 3}};
 
+	memset(key, 0, SMALL_KEY_MAX);
 	if (type->traits & OWNED)
 		memcpy(key, &(int){owner(type, number)}, 4);
 	else if (type->traits & PREFIXES)
@@ -85,28 +97,48 @@ void small_key(const struct type *type, uint32_t number, uint8_t key[SMALL_KEY_M
 		memcpy(key, &number, 4);
 }
 
+static unsigned small_entries(const struct type *type)
+{
+	if (type->traits & RECORDS)
+		return 4096;
+	if (type->traits & (OWNED | ATTACHED))
+		return 0;
+	return type->traits & TABLE ? 1 : SMALL_ENTRIES;
+}
+
+static unsigned small_flags(const struct type *type)
+{
+	return type->traits & (PREFIXES | OWNED) ? BPF_F_NO_PREALLOC
+	       : type->traits & PAGES		 ? BPF_F_MMAPABLE
+						 : 0;
+}
+
 union test_attr small_map(const struct type *type)
 {
-	return (union test_attr){.a = {.map_type = type->id,
-				       .key_size = small_key_size(type),
-				       .value_size = SMALL_VALUE(type),
-				       .max_entries = type->traits & RECORDS ? 4096
-						      : type->traits & OWNED ? 0
-									     : SMALL_ENTRIES,
-				       .map_flags = type->traits & (PREFIXES | OWNED)
-							    ? BPF_F_NO_PREALLOC
-							    : 0,
-				       .btf_fd = type->traits & OWNED ? (uint32_t)btf_of_value(8) : 0,
-				       .btf_key_type_id = type->traits & OWNED ? BTF_KEY_ID : 0,
-				       .btf_value_type_id = type->traits & OWNED ? BTF_VALUE_ID : 0,
-				       .map_extra = type->traits & FILTER ? 15 : 0,
-				       .inner_map_fd = (uint32_t)inner_map()}};
+	union test_attr t = {.a = {.map_type = type->id,
+				   .key_size = small_key_size(type),
+				   .value_size = small_value_size(type),
+				   .max_entries = small_entries(type),
+				   .map_flags = small_flags(type),
+				   .map_extra = type->traits & FILTER ? 15 : 0,
+				   .inner_map_fd = (uint32_t)inner_map()}};
+
+	if (type->traits & (OWNED | TABLE))
+		t.a.btf_fd = (uint32_t)btf_of_value(8);
+	if (type->traits & TABLE)
+		t.a.btf_vmlinux_value_type_id = table()->type;
+	if (type->traits & OWNED) {
+		t.a.btf_key_type_id = BTF_KEY_ID;
+		t.a.btf_value_type_id = BTF_VALUE_ID;
+	}
+	return t;
 }
 
 int create_small(const struct type *type, unsigned flags)
 {
 	union test_attr t = small_map(type);
 
+	names_renew();
 	t.a.map_flags |= flags;
 	return (int)bpf_sys(BPF_MAP_CREATE, &t, ATTR_SIZE);
 }
@@ -135,18 +167,22 @@ static void make_value(const struct type *type, unsigned number, uint8_t *value)
 	memset(value, 0, SLOT);
 	if (type->traits & (OBJECTS | EVENTS))
 		memcpy(value, &(int){inner_object(type)}, 4);
-	else
+	else if (type->traits & NAMES)
+		memcpy(value, &(uint32_t){name_of(type, number)}, 4);
+	else if (!(type->traits & TABLE))
 		for (unsigned cpu = 0; cpu < cpus; cpu++)
 			memset(value + cpu * 8, (int)(16 * number + cpu), 8);
 }
 
 /* Every CPU's value as text; the object's id as "inner". */
-static const char *value_text(const struct type *type, const uint8_t *value)
+static const char *value_text(const struct type *type, uint8_t *value)
 {
 	const uint32_t id = map_id(inner_object(type));
 
 	if (type->traits & OBJECTS)
 		return memcmp(value, &id, 4) ? bytes_text(value, 4) : "inner";
+	if (type->traits & NAMES)
+		name_hide(type, value);
 	return bytes_text(value, type->traits & PER_CPU ? cpus * 8 : 8);
 }
 
@@ -372,7 +408,7 @@ static void batch_case(struct subject *s, unsigned command, const struct batch_r
 	static uint8_t values[16 * SLOT];
 	const unsigned key_size = s->type->traits & KEYLESS ? 4 : small_key_size(s->type);
 	const bool reads = command < 2, per_cpu = s->type->traits & PER_CPU;
-	const unsigned size = per_cpu ? cpus * 8 : SMALL_VALUE(s->type);
+	const unsigned size = per_cpu ? cpus * 8 : small_value_size(s->type);
 	union test_attr t = {.a = {.batch = {.count = row->count,
 					     .map_fd = (uint32_t)s->fd,
 					     .elem_flags = row->elem_flags,

@@ -98,7 +98,7 @@ static void matrix_case(const struct type *type, unsigned prog, unsigned helper,
 	if (prog_types[prog].id == BPF_PROG_TYPE_SYSCALL)
 		t.a.prog_flags = BPF_F_SLEEPABLE;
 	log[0] = '\0';
-	loaded = (int)bpf_sys(BPF_PROG_LOAD, &t, ATTR_SIZE);
+	loaded = program_load_attr(&t);
 	snprintf(name, sizeof(name), "%s %s%s", prog_types[prog].name, helpers[helper].name, map);
 	answer(type, "PROG_LOAD", name, "%s %s", result_name(loaded < 0 ? loaded : 0),
 	       loaded < 0 ? refusal(log) : "");
@@ -128,8 +128,8 @@ static void matrix_cases(const struct type *type)
 /* Results of helpers */
 
 static const char *const op_names[NR_PROGRAM_OPS] = {
-	"lookup",        "update", "delete", "store", "atomic",    "for_each",
-	"lookup_percpu", "push",   "pop",    "peek",  "spin_lock", "inner"};
+	"lookup", "update", "delete", "store",     "atomic", "for_each", "lookup_percpu",
+	"push",   "pop",    "peek",   "spin_lock", "inner",  "redirect"};
 
 static void helper_case(const struct target *target, unsigned op, uint32_t filled, uint32_t key,
 			uint32_t argument, uint64_t flags)
@@ -166,7 +166,7 @@ static void helper_cases(const struct type *type, unsigned prog_type)
 	static const uint32_t keys[] = {1, SMALL_ENTRIES, 0xffffffff};
 	const struct target target = {.type = type,
 				      .key_size = small_key_size(type),
-				      .value_size = SMALL_VALUE(type),
+				      .value_size = small_value_size(type),
 				      .inner = &types[0],
 				      .prog_type = prog_type,
 				      .direct = prog_type != BPF_PROG_TYPE_SYSCALL};
@@ -175,8 +175,8 @@ static void helper_cases(const struct type *type, unsigned prog_type)
 	for (unsigned op = 0; op < NR_PROGRAM_OPS; op++)
 		for (unsigned f = 0; ops & 1u << op && f < LENGTH(filled); f++)
 			for (unsigned k = 0; k < (type->traits & KEYLESS ? 1 : LENGTH(keys)); k++) {
-				const bool has_flags =
-					op == DO_UPDATE || op == DO_PUSH || op == DO_EACH;
+				const bool has_flags = op == DO_UPDATE || op == DO_PUSH ||
+						       op == DO_EACH || op == DO_REDIRECT;
 				const bool has_argument = op == DO_ATOMIC || op == DO_PERCPU ||
 							  op == DO_INNER || op == DO_EACH;
 
@@ -223,9 +223,10 @@ static void padding_cases(const struct type *type)
 void program_cases(const struct type *type)
 {
 	matrix_cases(type);
-	if (!(type->traits & (PREFIXES | FILTER))) /* which sleepable programs may not use */
+	if (!(type->traits &
+	      (PREFIXES | FILTER | NAMES))) /* which sleepable programs may not use */
 		helper_cases(type, BPF_PROG_TYPE_SYSCALL);
 	helper_cases(type, BPF_PROG_TYPE_XDP);
-	if (type->traits & PER_CPU)
+	if (type->traits & PER_CPU && !(type->traits & ATTACHED))
 		padding_cases(type);
 }

@@ -18,6 +18,9 @@
 #define DATA_MAX 64u /* of a key or a value of the random driver */
 #define round8(n) (((n) + 7u) & ~7u)
 #define LENGTH(a) (sizeof(a) / sizeof((a)[0]))
+/* Newer than some headers. */
+#define MAP_TYPE_CGRP_STORAGE 32
+#define MAP_TYPE_ARENA 33
 
 enum trait {
 	HASHED = 1,
@@ -34,6 +37,14 @@ enum trait {
 	TRACES = 1024, /* values are stacks, which programs enter */
 	EVENTS = 2048, /* values are perf events */
 	OWNED = 4096,  /* keys are descriptors, values have a type */
+	NAMES = 8192,  /* values name what is outside of bpf(2): names.c */
+	WIDE = 16384,  /* of eight bytes, if wanted */
+	SOCKETS = 32768,
+	REDIRECTS = 65536, /* where packets may be redirected to */
+	OPAQUE = 131072,   /* programs do not look into values */
+	ATTACHED = 262144, /* elements come with attachments, so there are none */
+	TABLE = 524288,	   /* the value is a table of the kernel's */
+	PAGES = 1048576,   /* memory that is mapped */
 };
 
 struct type {
@@ -43,9 +54,6 @@ struct type {
 };
 
 extern const struct type types[];
-/* Of a value that the tables of cases use. */
-#define SMALL_VALUE(type)                                                                          \
-	((type)->traits & RECORDS ? 0 : (type)->traits & (OBJECTS | EVENTS) ? 4 : 8)
 extern unsigned cpus;
 
 /* "0", "EINVAL"; what a call returned, with negative errno. */
@@ -72,6 +80,25 @@ int btf_of_functions(void);
 #define BTF_KEY_ID 1
 #define BTF_VALUE_ID 4
 #define BTF_FUNCTION_ID 3
+/* A table of the kernel that registers nothing: the type of a map's value; 0: it has none. */
+struct table {
+	uint32_t type, size;
+};
+const struct table *table(void);
+
+/*
+ * names.c: the first word of a NAMES type's value of this number; from NAMES_GOOD on it is wrong,
+ * or an end of its range.
+ */
+#define NAMES_GOOD 11u
+#define NR_NAMES 16u
+uint32_t name_of(const struct type *type, uint32_t number);
+/* Before each map: new sockets. */
+void names_renew(void);
+/* The cookie of a socket, as a value has it, becomes its number. */
+void name_hide(const struct type *type, uint8_t *value);
+/* Whether this machine, and this user, has what values and keys of the type name. */
+bool names_exist(const struct type *type);
 
 /* program.c: a program that does to a map what its packet or context says. */
 enum program_op {
@@ -87,6 +114,7 @@ enum program_op {
 	DO_PEEK,
 	DO_LOCKED,
 	DO_INNER,
+	DO_REDIRECT,
 	NR_PROGRAM_OPS,
 };
 enum { INNER_LOOKUP, INNER_UPDATE, INNER_DELETE, NR_INNER_OPS };
@@ -113,8 +141,9 @@ struct target {
 
 /* The operations that a program may do to the map, as bits. */
 unsigned program_ops(const struct target *target);
+int program_load_attr(const union test_attr *t);
 int program_load(const struct target *target, int map_fd);
-int program_returning(unsigned prog_type, int value);
+int program_returning(unsigned prog_type, unsigned attach_type, int value);
 /* The result of PROG_TEST_RUN; the request comes back. */
 int program_run(const struct target *target, int prog_fd, struct request *request);
 
@@ -124,11 +153,12 @@ __attribute__((format(printf, 4, 5))) void answer(const struct type *type, const
 						  const char *name, const char *format, ...);
 /*
  * The attribute of a small map of the type: 4 entries, keys of 4 bytes (prefixes: 8), values of 8
- * (or 4). Its keys have numbers; from SMALL_ENTRIES on they are ones that are not there.
+ * (or 4), where the type lets us choose. Its keys have numbers; from SMALL_ENTRIES on they are ones that are not there.
  */
 #define SMALL_ENTRIES 4u
 #define SMALL_KEY_MAX 8u
 unsigned small_key_size(const struct type *type);
+unsigned small_value_size(const struct type *type);
 void small_key(const struct type *type, uint32_t number, uint8_t key[SMALL_KEY_MAX]);
 union test_attr small_map(const struct type *type);
 int create_small(const struct type *type, unsigned flags);

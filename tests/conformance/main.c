@@ -33,6 +33,20 @@ const struct type types[] = {
 	{BPF_MAP_TYPE_SK_STORAGE, "SK_STORAGE", OWNED},
 	{BPF_MAP_TYPE_INODE_STORAGE, "INODE_STORAGE", OWNED},
 	{BPF_MAP_TYPE_TASK_STORAGE, "TASK_STORAGE", OWNED},
+	{MAP_TYPE_CGRP_STORAGE, "CGRP_STORAGE", OWNED},
+	{BPF_MAP_TYPE_DEVMAP, "DEVMAP", INDEXED | NAMES | WIDE | REDIRECTS},
+	{BPF_MAP_TYPE_DEVMAP_HASH, "DEVMAP_HASH", HASHED | NAMES | WIDE | REDIRECTS},
+	{BPF_MAP_TYPE_CPUMAP, "CPUMAP", INDEXED | NAMES | WIDE | REDIRECTS | OPAQUE},
+	{BPF_MAP_TYPE_XSKMAP, "XSKMAP", INDEXED | NAMES | SOCKETS | REDIRECTS | OPAQUE},
+	{BPF_MAP_TYPE_SOCKMAP, "SOCKMAP", INDEXED | NAMES | WIDE | SOCKETS | OPAQUE},
+	{BPF_MAP_TYPE_SOCKHASH, "SOCKHASH", HASHED | NAMES | WIDE | SOCKETS | OPAQUE},
+	{BPF_MAP_TYPE_REUSEPORT_SOCKARRAY, "REUSEPORT_SOCKARRAY",
+	 INDEXED | NAMES | WIDE | SOCKETS | OPAQUE},
+	{BPF_MAP_TYPE_CGROUP_ARRAY, "CGROUP_ARRAY", INDEXED | NAMES | OPAQUE},
+	{BPF_MAP_TYPE_CGROUP_STORAGE, "CGROUP_STORAGE", ATTACHED | OPAQUE},
+	{BPF_MAP_TYPE_PERCPU_CGROUP_STORAGE, "PERCPU_CGROUP_STORAGE", ATTACHED | OPAQUE | PER_CPU},
+	{BPF_MAP_TYPE_STRUCT_OPS, "STRUCT_OPS", INDEXED | TABLE | OPAQUE},
+	{MAP_TYPE_ARENA, "ARENA", KEYLESS | PAGES | OPAQUE},
 };
 unsigned cpus;
 uint8_t *no_memory;
@@ -132,6 +146,10 @@ static int run(int argc, char **argv)
 	}
 	if (!o.type || optind != argc - 1)
 		return usage();
+	if (!names_exist(o.type)) {
+		fprintf(stderr, "conformance: %s: nothing to put in\n", o.type->name);
+		return 77;
+	}
 	if (!strcmp(argv[optind], "cases"))
 		return cases_main(o.type);
 	return !strcmp(argv[optind], "random") ? random_main(&o) : usage();

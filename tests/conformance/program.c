@@ -6,6 +6,8 @@
  *
  * R9 points to the request all the time, R7 holds the operation, R8 a value across a call.
  */
+#include <linux/membarrier.h>
+
 #include "conformance.h"
 
 #define AT(field) ((int)offsetof(struct request, field))
@@ -347,6 +349,13 @@ static void emit_inner(struct code *code)
 	land(code, null);
 }
 
+static void emit_redirect(struct code *code)
+{
+	map_argument(code);
+	EMIT(code, LD(W, R2, R9, AT(key)), LD(DW, R3, R9, AT(flags)), CALL(BPF_FUNC_redirect_map));
+	store_result(code);
+}
+
 /* R9 = request, or the end if the packet is too short. */
 static void emit_prologue(struct code *code)
 {
@@ -375,7 +384,9 @@ unsigned program_ops(const struct target *t)
 	const unsigned whole = t->has_lock ? 16 : 8;
 	unsigned ops = 0;
 
-	if (traits & PROGRAMS)
+	if (traits & REDIRECTS)
+		return 1u << DO_REDIRECT | (traits & OPAQUE ? 0 : 1u << DO_LOOKUP);
+	if (traits & (PROGRAMS | OPAQUE))
 		return 0;
 	if (traits & OUTER)
 		return 1u << DO_INNER;
@@ -405,6 +416,19 @@ static void emit_take_peek(struct code *code)
 	emit_take(code, BPF_FUNC_map_peek_elem);
 }
 
+/*
+ * Linux 6.18 frees programs after a grace period, on one queue of the CPU. When a thousand of them
+ * lie there at once and a load wants memory meanwhile, none goes on any more: so we wait, too.
+ */
+int program_load_attr(const union test_attr *t)
+{
+	static unsigned loads;
+
+	if (++loads % 16 == 0)
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	return (int)bpf_sys(BPF_PROG_LOAD, t, ATTR_SIZE);
+}
+
 static int load(const struct code *code, int callback)
 {
 	const uint32_t functions[] = {0, BTF_FUNCTION_ID, (uint32_t)callback, BTF_FUNCTION_ID};
@@ -421,16 +445,18 @@ static int load(const struct code *code, int callback)
 		t.a.func_info_cnt = 2;
 		t.a.func_info_rec_size = 8;
 	}
-	return (int)bpf_sys(BPF_PROG_LOAD, &t, ATTR_SIZE);
+	return program_load_attr(&t);
 }
 
 int program_load(const struct target *target, int map_fd)
 {
 	static void (*const emit[NR_PROGRAM_OPS])(struct code *) = {
-		[DO_LOOKUP] = emit_lookup, [DO_UPDATE] = emit_update, [DO_DELETE] = emit_delete,
-		[DO_STORE] = emit_store,   [DO_ATOMIC] = emit_atomic, [DO_PERCPU] = emit_percpu,
-		[DO_PUSH] = emit_push,     [DO_POP] = emit_take_pop,  [DO_PEEK] = emit_take_peek,
-		[DO_LOCKED] = emit_locked, [DO_INNER] = emit_inner};
+		[DO_LOOKUP] = emit_lookup,  [DO_UPDATE] = emit_update,
+		[DO_DELETE] = emit_delete,  [DO_STORE] = emit_store,
+		[DO_ATOMIC] = emit_atomic,  [DO_PERCPU] = emit_percpu,
+		[DO_PUSH] = emit_push,      [DO_POP] = emit_take_pop,
+		[DO_PEEK] = emit_take_peek, [DO_LOCKED] = emit_locked,
+		[DO_INNER] = emit_inner,    [DO_REDIRECT] = emit_redirect};
 	static struct code code;
 	const unsigned ops = program_ops(target);
 	int address = 0, callback = 0;
@@ -460,15 +486,16 @@ int program_load(const struct target *target, int map_fd)
 	return load(&code, callback);
 }
 
-int program_returning(unsigned prog_type, int value)
+int program_returning(unsigned prog_type, unsigned attach_type, int value)
 {
 	const struct bpf_insn insns[] = {MOV_K(R0, value), EXIT};
 	union test_attr t = {.a = {.prog_type = prog_type,
 				   .insns = ptr64(insns),
 				   .insn_cnt = LENGTH(insns),
-				   .license = ptr64("GPL")}};
+				   .license = ptr64("GPL"),
+				   .expected_attach_type = attach_type}};
 
-	return (int)bpf_sys(BPF_PROG_LOAD, &t, ATTR_SIZE);
+	return program_load_attr(&t);
 }
 
 int program_run(const struct target *target, int prog_fd, struct request *request)

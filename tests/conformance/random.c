@@ -20,18 +20,14 @@
 #include <linux/if_ether.h>
 #include <sys/mman.h>
 
-#include "conformance.h"
+#include "random.h"
 
-#define MAX_ENTRIES 64u
 #define MAX_OPS 256u
 #define MAX_POOL (2 * MAX_ENTRIES + 2)
 #define BATCH_ROOM (4 * MAX_POOL)
-#define NR_INNER 4u
 #define NR_FILTERED 8u /* values that are ever given to a filter */
 #define GUARD 16u
 
-/* Descriptors: the map's own, others of the same map, and ones that are wrong. */
-enum where { OWN, READ_ONLY, WRITE_ONLY, CLOSED, NEGATIVE, PIPE, PROGRAM, BTF, NR_WHERE };
 static const char *const where_names[NR_WHERE] = {
 	"", " fd=rdonly", " fd=wronly", " fd=closed", " fd=-1", " fd=pipe", " fd=prog", " fd=btf"};
 enum pointer { GOOD, NOWHERE, BAD, CUT };
@@ -45,41 +41,7 @@ struct op {
 	uint64_t flags, batch_flags, value;
 };
 
-struct sequence {
-	struct target t;
-	unsigned entries, pool, number;
-	int fds[NR_WHERE], prog, inner[NR_INNER + 1];
-	uint32_t inner_ids[NR_INNER + 1];
-	uint64_t state; /* of the random numbers */
-	uint64_t digest;
-	char text[512];
-	size_t length;
-	const struct random_options *options;
-};
-
 static uint8_t *keys, *values, *value_buffer;
-
-static uint64_t mix64(uint64_t z)
-{
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebull;
-	return z ^ z >> 31;
-}
-
-static uint64_t next(struct sequence *s)
-{
-	return mix64(s->state += 0x9e3779b97f4a7c15ull);
-}
-
-static unsigned below(struct sequence *s, unsigned n)
-{
-	return (unsigned)(next(s) >> 32) % n;
-}
-
-static bool once_in(struct sequence *s, unsigned n)
-{
-	return below(s, n) == 0;
-}
 
 __attribute__((format(printf, 2, 3))) static void say(struct sequence *s, const char *format, ...)
 {
@@ -96,18 +58,14 @@ static unsigned value_bytes(const struct sequence *s)
 	return s->t.type->traits & PER_CPU ? cpus * round8(s->t.value_size) : s->t.value_size;
 }
 
-static bool is(const struct sequence *s, unsigned trait)
-{
-	return s->t.type->traits & trait;
-}
-
 /* Keys and values from numbers */
 
 /* Prefixes contain others: they differ from one of four in a single bit, if at all. */
 static void make_prefix(const struct sequence *s, unsigned number, uint8_t *key)
 {
 	const uint64_t noise = mix64(number + 77);
-	const unsigned bytes = s->t.key_size - 4, bits = 8 * bytes, at = (unsigned)(noise >> 32) % bits;
+	const unsigned bytes = s->t.key_size - 4, bits = 8 * bytes,
+		       at = (unsigned)(noise >> 32) % bits;
 	const uint32_t len = noise % 16 ? (unsigned)(noise >> 8) % (bits + 1) : bits + 1;
 
 	memcpy(key, &len, 4);
@@ -131,6 +89,11 @@ static void make_key(const struct sequence *s, unsigned number, uint8_t *key)
 		key[i] = i < 4 ? (uint8_t)(number >> 8 * i) : (uint8_t)(mix64(number) >> i % 8 * 8);
 }
 
+static bool has_programs(const struct sequence *s)
+{
+	return is(s, PROGRAMS) || (is(s, REDIRECTS) && s->t.value_size == 8);
+}
+
 static const int *inner_choice(const struct sequence *s, unsigned number)
 {
 	static const int negative = -1;
@@ -144,10 +107,40 @@ static const int *inner_choice(const struct sequence *s, unsigned number)
 			     : &s->inner[number % NR_INNER];
 }
 
+/* Behind what is named lies a program, or the higher half of a descriptor. */
+static void make_name(const struct sequence *s, uint64_t seed, uint8_t *value)
+{
+	const unsigned second = (unsigned)(seed >> 32) % 16;
+	uint32_t words[2] = {name_of(s->t.type, seed % NR_NAMES)};
+
+	if (has_programs(s))
+		words[1] = second < 8 ? (uint32_t)*inner_choice(s, second) : 0;
+	else
+		words[1] = second == 15;
+	memcpy(value, words, s->t.value_size);
+}
+
+/* Zeros, or one byte of the map's words in front, or of the table. */
+static void make_table(const struct sequence *s, uint64_t seed, uint8_t *value)
+{
+	const unsigned at = (unsigned)(seed >> 32) % s->t.value_size;
+
+	memset(value, 0, s->t.value_size);
+	value[seed % 8 < 2 ? at % 16 : at] = seed % 8 < 4;
+}
+
 static void make_value(const struct sequence *s, uint64_t seed, uint8_t *value)
 {
 	if (is(s, OBJECTS)) {
 		memcpy(value, inner_choice(s, (unsigned)(seed % 4096)), 4);
+		return;
+	}
+	if (is(s, TABLE)) {
+		make_table(s, seed, value);
+		return;
+	}
+	if (is(s, NAMES)) {
+		make_name(s, seed, value);
 		return;
 	}
 	if (is(s, EVENTS)) {
@@ -168,12 +161,15 @@ static void make_canonical(const struct sequence *s, uint8_t *value)
 
 	for (unsigned cpu = 0; is(s, PER_CPU) && is(s, HASHED) && cpu < cpus; cpu++)
 		memset(value + cpu * stride + size, 0, stride - size);
-	if (!is(s, OBJECTS))
+	if (is(s, SOCKETS) && size == 8)
+		name_hide(s->t.type, value);
+	if (!is(s, OUTER) && !has_programs(s))
 		return;
+	value += is(s, NAMES) ? 4 : 0;
 	memcpy(&id, value, 4);
-	for (uint32_t i = 0; i <= NR_INNER; i++)
+	for (uint32_t i = 0; id && i <= NR_INNER; i++)
 		if (id == s->inner_ids[i])
-			memcpy(value, &i, 4);
+			memcpy(value, &(uint32_t){is(s, NAMES) ? i + 1 : i}, 4);
 }
 
 /* Where the kernel is told to find what lies in a buffer. */
@@ -528,7 +524,8 @@ static void read_some(struct sequence *s, int command, const struct op *op)
 	for (unsigned i = 0; i < op->count; i++)
 		make_canonical(s, values + (size_t)i * value_bytes(s));
 	memcpy(&first, out, 4);
-	say(s, "%s: %s %u out=%x", where_names[op->where], result_name(err), t.a.batch.count, first);
+	say(s, "%s: %s %u out=%x", where_names[op->where], result_name(err), t.a.batch.count,
+	    first);
 	if (is(s, PREFIXES))
 		say(s, "/%s", bytes_text(out, key_size));
 	say(s, " keys #%llx values #%llx",
@@ -606,9 +603,12 @@ static void do_content(struct sequence *s, const struct op *op)
 
 static void do_mmap(struct sequence *s, const struct op *op)
 {
-	const size_t stride = round8(s->t.value_size), size = s->entries * stride;
+	const size_t stride = is(s, PAGES) ? 4096 : round8(s->t.value_size),
+		     size = s->entries * stride;
 	const bool write = op->flags;
-	uint8_t *at = mmap(NULL, size, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
+	/* Pages lie where the first mapping was, or nowhere. */
+	uint8_t *at = mmap(op->argument % 4 ? s->pages : NULL, size,
+			   write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
 			   s->fds[op->where % CLOSED], 0);
 
 	say(s, " %s%s: ", write ? "write" : "read", where_names[op->where % CLOSED]);
@@ -617,6 +617,8 @@ static void do_mmap(struct sequence *s, const struct op *op)
 		return;
 	}
 	say(s, "#%016llx", (unsigned long long)digest(DIGEST_START, at, size));
+	if (is(s, PAGES))
+		s->pages = at;
 	if (write)
 		memcpy(at + op->value % size, &(uint8_t){(uint8_t)op->key}, 1);
 	munmap(at, size);
@@ -625,8 +627,8 @@ static void do_mmap(struct sequence *s, const struct op *op)
 /* From the program */
 
 static const char *const program_op_names[NR_PROGRAM_OPS] = {
-	"lookup",        "update", "delete", "store", "atomic",    "for_each",
-	"lookup_percpu", "push",   "pop",    "peek",  "spin_lock", "inner"};
+	"lookup", "update", "delete", "store",     "atomic", "for_each", "lookup_percpu",
+	"push",   "pop",    "peek",   "spin_lock", "inner",  "redirect"};
 
 static void do_program(struct sequence *s, const struct op *op)
 {
@@ -636,7 +638,7 @@ static void do_program(struct sequence *s, const struct op *op)
 	int err;
 
 	/* The op of the table, or the first one that the map has, if it has any. */
-	r.op = op->step % NR_PROGRAM_OPS;
+	r.op = op->step;
 	while (program_ops(&s->t) && !(program_ops(&s->t) & 1u << r.op))
 		r.op = (r.op + 1) % NR_PROGRAM_OPS;
 	if (r.op == DO_EACH)
@@ -646,7 +648,8 @@ static void do_program(struct sequence *s, const struct op *op)
 	make_key(s, op->key, r.key);
 	for (unsigned i = 0; i < DATA_MAX; i++)
 		r.value[i] = (uint8_t)(mix64((is(s, FILTER) ? op->value % NR_FILTERED : op->value) +
-					     i / 8) >> i % 8 * 8);
+					     i / 8) >>
+				       i % 8 * 8);
 	memset(r.out, 0xaa, sizeof(r.out));
 	say(s, " %s k%u v%llu argument=%u,%u flags=%llx: ", program_op_names[r.op], op->key,
 	    (unsigned long long)(op->value % 4096), r.argument, (unsigned)r.inner_key,
@@ -654,6 +657,8 @@ static void do_program(struct sequence *s, const struct op *op)
 	err = s->prog < 0 ? s->prog : program_run(&s->t, s->prog, &r);
 	if (r.op == DO_EACH && is(s, HASHED) && r.argument != ~0u)
 		memset(r.out, 0, sizeof(r.out));
+	if (is(s, REDIRECTS))
+		make_canonical(s, r.out);
 	say(s, "%s %s ", result_name(err), result_name(r.result));
 	say(s, "%s", bytes_text(r.out, sizeof(r.out)));
 }
@@ -680,7 +685,7 @@ static const struct op_kind {
 	{"mmap", 2, 0, do_mmap},
 	{"PROG_TEST_RUN", 40, OWNED, do_program},
 };
-#define UPDATE 1u /* its row */
+enum { UPDATE = 1, MMAP = 12 }; /* their rows */
 static unsigned long answered[LENGTH(kinds)];
 
 /* Making sequences */
@@ -694,6 +699,8 @@ static unsigned pick_kind(struct sequence *s)
 	at = below(s, sum);
 	for (i = 0; at >= kinds[i].weight; i++)
 		at -= kinds[i].weight;
+	if (is(s, OPAQUE) && kinds[i].run == do_program && !program_ops(&s->t))
+		return is(s, PAGES) && once_in(s, 2) ? MMAP : UPDATE;
 	if (is(s, kinds[i].not_for) || (kinds[i].run == do_freeze && !once_in(s, 4)))
 		return UPDATE;
 	return i;
@@ -737,83 +744,10 @@ static struct op pick_op(struct sequence *s)
 		op.key_pointer = NOWHERE;
 	op.batch_flags = once_in(s, 20) ? 1 + below(s, 4) : 0;
 	op.count = once_in(s, 12) ? 0 : once_in(s, 4) ? BATCH_ROOM / 2 : 1 + below(s, 24);
-	op.step = below(s, 2 * NR_PROGRAM_OPS) / 2;
+	op.step = below(s, 2 * DO_REDIRECT) / 2;
 	op.argument = below(s, 12);
 	op.value = next(s);
 	return op;
-}
-
-static unsigned pick_size(struct sequence *s, const unsigned *sizes, unsigned count)
-{
-	return sizes[below(s, count)];
-}
-
-static void pick_lock(struct sequence *s)
-{
-	struct target *t = &s->t;
-
-	t->has_lock = (t->type->id == BPF_MAP_TYPE_HASH || t->type->id == BPF_MAP_TYPE_ARRAY) &&
-		      !(t->flags & (BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG | BPF_F_MMAPABLE)) &&
-		      once_in(s, 4);
-	t->has_lock = t->has_lock || is(s, OWNED);
-	if (t->has_lock)
-		t->value_size = 8 + 4 * below(s, 15);
-}
-
-static void pick_flags_of_map(struct sequence *s)
-{
-	struct target *t = &s->t;
-	const unsigned id = t->type->id;
-
-	if (is(s, OWNED)) {
-		t->flags = BPF_F_NO_PREALLOC;
-		return;
-	}
-	if (is(s, PREFIXES) || (is(s, HASHED) && !is(s, LRU) && once_in(s, 3)))
-		t->flags |= BPF_F_NO_PREALLOC;
-	if (is(s, LRU) && once_in(s, 3))
-		t->flags |= BPF_F_NO_COMMON_LRU;
-	if (is(s, HASHED) && once_in(s, 8))
-		t->flags |= BPF_F_ZERO_SEED;
-	if (id == BPF_MAP_TYPE_ARRAY && once_in(s, 4))
-		t->flags |= BPF_F_MMAPABLE;
-	if (id == BPF_MAP_TYPE_ARRAY && once_in(s, 8))
-		t->flags |= BPF_F_INNER_MAP;
-	if (!is(s, OBJECTS | TRACES | EVENTS) && once_in(s, 6))
-		t->flags |= once_in(s, 2) ? BPF_F_RDONLY_PROG : BPF_F_WRONLY_PROG;
-}
-
-static void pick_target(struct sequence *s)
-{
-	static const unsigned sizes[] = {1, 2, 3, 4, 4, 4, 5, 7, 8, 8, 12, 16, 24, 31, 33, 63, 64};
-	static const unsigned prefixes[] = {5, 6, 7, 8, 8, 8, 9, 12, 20, 20, 37, 64};
-	static const unsigned entries[] = {1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 31, 32, 33, 63, 64};
-	static const unsigned progs[] = {BPF_PROG_TYPE_SYSCALL, BPF_PROG_TYPE_SCHED_CLS,
-					 BPF_PROG_TYPE_XDP};
-	static const unsigned inner[] = {0, 0, 2, 4, 5, 6, 7};
-	struct target *t = &s->t;
-
-	t->key_size = is(s, KEYLESS)    ? 0
-		      : is(s, INDEXED)  ? 4
-		      : is(s, PREFIXES) ? pick_size(s, prefixes, LENGTH(prefixes))
-					: pick_size(s, sizes, LENGTH(sizes));
-	t->value_size = is(s, OBJECTS | EVENTS) ? 4
-			: is(s, TRACES)         ? 8 * (1 + below(s, 8))
-						: pick_size(s, sizes, LENGTH(sizes));
-	s->entries =
-		once_in(s, 3) ? 1 + below(s, MAX_ENTRIES) : pick_size(s, entries, LENGTH(entries));
-	pick_flags_of_map(s);
-	pick_lock(s);
-	/* Sleepable programs may not use all types. */
-	t->prog_type = is(s, PREFIXES | FILTER | TRACES | EVENTS) ? progs[1 + below(s, 2)]
-								  : progs[below(s, 3)];
-	t->direct = t->prog_type != BPF_PROG_TYPE_SYSCALL && once_in(s, 2);
-	t->inner = &types[inner[below(s, LENGTH(inner))]];
-	if (is(s, FILTER | RECORDS)) /* so many bits that no answer is wrong; a page */
-		s->entries = 4096;
-	if (is(s, RECORDS))
-		t->value_size = 0;
-	s->pool = is(s, RECORDS) ? 1 : is(s, LRU) ? 2 * s->entries + 2 : s->entries * 3 / 2 + 2;
 }
 
 /* Objects of a sequence */
@@ -831,6 +765,10 @@ static int create(const struct sequence *s)
 		t.a.inner_map_fd = (uint32_t)s->inner[0];
 	if (is(s, FILTER))
 		t.a.map_extra = 15;
+	if (is(s, TABLE)) {
+		t.a.btf_fd = (uint32_t)btf_of_functions();
+		t.a.btf_vmlinux_value_type_id = table()->type;
+	}
 	if (s->t.has_lock) {
 		t.a.btf_fd = (uint32_t)btf_of_value(s->t.value_size);
 		t.a.btf_value_type_id = BTF_VALUE_ID;
@@ -841,12 +779,18 @@ static int create(const struct sequence *s)
 	return (int)bpf_sys(BPF_MAP_CREATE, &t, ATTR_SIZE);
 }
 
-/* The last one is of another type than the others. */
+/* The last one is of another type than the others, or for another place. */
 static void create_programs(struct sequence *s)
 {
-	for (unsigned i = 0; is(s, PROGRAMS) && i <= NR_INNER; i++) {
-		s->inner[i] = program_returning(i < NR_INNER ? BPF_PROG_TYPE_SCHED_CLS
-							     : BPF_PROG_TYPE_XDP, 0);
+	const bool redirects = is(s, REDIRECTS);
+	const unsigned attach = !redirects ? 0 : is(s, OPAQUE) ? BPF_XDP_CPUMAP : BPF_XDP_DEVMAP;
+
+	for (unsigned i = 0; has_programs(s) && i <= NR_INNER; i++) {
+		const bool is_last = i == NR_INNER;
+
+		s->inner[i] = program_returning(redirects || is_last ? BPF_PROG_TYPE_XDP
+								     : BPF_PROG_TYPE_SCHED_CLS,
+						is_last ? 0 : attach, 0);
 		s->inner_ids[i] = map_id(s->inner[i]);
 	}
 }
@@ -865,6 +809,7 @@ static void open_all(struct sequence *s)
 {
 	int ends[2];
 
+	names_renew();
 	create_inner(s);
 	create_programs(s);
 	s->fds[OWN] = create(s);
@@ -888,7 +833,7 @@ static void close_all(struct sequence *s)
 
 	for (unsigned i = 0; i < LENGTH(fds); i++)
 		close(fds[i]);
-	for (unsigned i = 0; is(s, OBJECTS) && i <= NR_INNER; i++)
+	for (unsigned i = 0; (is(s, OUTER) || has_programs(s)) && i <= NR_INNER; i++)
 		close(s->inner[i]);
 }
 
@@ -975,8 +920,8 @@ static void one_sequence(const struct random_options *o, unsigned number)
 int random_main(const struct random_options *o)
 {
 	keys = malloc(BATCH_ROOM * DATA_MAX + DATA_MAX);
-	values = malloc((size_t)BATCH_ROOM * (DATA_MAX + cpus * DATA_MAX));
-	value_buffer = malloc(cpus * DATA_MAX + GUARD + DATA_MAX);
+	values = malloc((size_t)BATCH_ROOM * (3 * DATA_MAX + cpus * DATA_MAX));
+	value_buffer = malloc(cpus * DATA_MAX + GUARD + 3 * DATA_MAX);
 	if (!keys || !values || !value_buffer || o->ops > MAX_OPS)
 		return 2;
 	for (unsigned i = 0; i < o->sequences; i++)

@@ -3,9 +3,10 @@
  * value.c: the BTF that the conformance program needs: values that begin with a bpf_spin_lock, and
  * functions for callbacks; and descriptors that are keys. Made once each and kept.
  */
-#include <linux/btf.h>
+#include <bpf/btf.h>
 #include <sys/socket.h>
 
+#include "../maps/cgroup_test.h"
 #include "conformance.h"
 
 #define INFO(kind, vlen) ((uint32_t)(kind) << 24 | (vlen))
@@ -72,6 +73,23 @@ int btf_of_functions(void)
 	return fd;
 }
 
+const struct table *table(void)
+{
+	static struct table found;
+	struct btf *kernel;
+	int id;
+
+	if (found.type)
+		return &found;
+	kernel = btf__load_vmlinux_btf();
+	id = btf__find_by_name_kind(kernel, "bpf_struct_ops_bpf_dummy_ops", BTF_KIND_STRUCT);
+
+	if (id > 0)
+		found = (struct table){(uint32_t)id, btf__type_by_id(kernel, (uint32_t)id)->size};
+	btf__free(kernel);
+	return &found;
+}
+
 #define OWNERS_AT 500 /* where the descriptors begin */
 #define OWNERS_MAX 400u
 
@@ -85,6 +103,8 @@ int owner(const struct type *type, uint32_t number)
 	if (!made[number]) {
 		if (type->id == BPF_MAP_TYPE_TASK_STORAGE && number < 2)
 			fd = (int)syscall(SYS_pidfd_open, number ? getppid() : getpid(), 0);
+		else if (type->id == MAP_TYPE_CGRP_STORAGE && number < 2)
+			fd = cgroup_root();
 		else
 			fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 		made[number] = dup2(fd, OWNERS_AT + (int)number) >= 0;
