@@ -40,8 +40,8 @@ static int batch_modify(struct call *call, struct map *map, bool update)
 			err = user_read(buffer.value, attr->batch.values + (u64)done * value_size,
 					value_size);
 		if (!err)
-			err = update ? map_ref_update(map, buffer.key, buffer.value,
-						      attr->batch.elem_flags)
+			err = update ? map_ref_update(map, (int)attr->batch.map_fd, buffer.key,
+						      buffer.value, attr->batch.elem_flags)
 				     : map_delete(map, buffer.key);
 	}
 	elem_buffer_free(&buffer);

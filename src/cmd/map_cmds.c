@@ -62,18 +62,20 @@ static int update_program(struct map *map, const void *key, const void *value, u
 	return err;
 }
 
-int map_ref_update(struct map *map, const void *key, const void *value, u64 flags)
+int map_ref_update(struct map *map, int fd, const void *key, const void *value, u64 flags)
 {
 	struct object *object;
-	int fd, err;
+	int named, err;
 
 	if (map->ops->program_attach)
 		return update_program(map, key, value, flags);
 	if (!map->ops->value_kind)
 		return map_update_user(map, key, value, flags);
-	memcpy(&fd, value, sizeof(fd));
-	object = object_behind(fd, map->ops->value_kind, &err);
-	err = map_update_object(map, key, object, err, flags);
+	memcpy(&named, value, sizeof(named));
+	object = object_behind(named, map->ops->value_kind, &err);
+	if (object && map->ops->take_element)
+		err = map->ops->take_element(map, key, fd);
+	err = map_update_object(map, key, err ? NULL : object, err, flags);
 	if (object)
 		object_put(object);
 	return err;
@@ -200,7 +202,8 @@ long cmd_map_update_elem(struct call *call)
 		return err;
 	err = user_read(buffer.value, attr->value, map_user_value_size(ref.map));
 	if (!err)
-		err = map_ref_update(ref.map, buffer.key, buffer.value, attr->flags);
+		err = map_ref_update(ref.map, (int)attr->map_fd, buffer.key, buffer.value,
+				     attr->flags);
 	elem_end(&ref, &buffer);
 	return err;
 }

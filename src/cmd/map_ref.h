@@ -24,7 +24,7 @@ void map_ref_put(struct map_ref *ref);
 must_check int map_check_lock_flag(const struct map *map, u64 flags);
 
 /* UPDATE with a value as the application lays it out: of an outer map a descriptor. */
-int map_ref_update(struct map *map, const void *key, const void *value, u64 flags);
+int map_ref_update(struct map *map, int fd, const void *key, const void *value, u64 flags);
 
 /* Room for a key and a value as the system call lays it out; small ones need no allocation. */
 struct elem_buffer {

@@ -102,7 +102,7 @@ API int userbpf_map_update(const struct userbpf_map *handle, const void *key, co
 
 	if (!err)
 		err = map_check_lock_flag(handle->map, flags);
-	return unlikely(err) ? err : map_ref_update(handle->map, key, value, flags);
+	return unlikely(err) ? err : map_ref_update(handle->map, handle->fd, key, value, flags);
 }
 
 API int userbpf_map_delete(const struct userbpf_map *handle, const void *key)

@@ -282,6 +282,12 @@ struct map_ops {
 	int (*update_object)(struct map *map, const void *key, struct object *object, int error,
 			     u64 flags);
 	/*
+	 * Before that, where elements go with the descriptor through which they came: that of key
+	 * is to be fd's. And takes out those whose descriptor has gone.
+	 */
+	int (*take_element)(struct map *map, const void *key, int fd);
+	void (*drop_gone)(struct map *map);
+	/*
 	 * In place of update_user, where the second word of a value may name a program; value has
 	 * what the application wrote. program NULL: none was named, or error is why there is none.
 	 */

@@ -411,11 +411,16 @@ int test_run_syscall(struct prog *prog, struct test_run *run)
 	return err;
 }
 
-/* Arrays of programs are empty when their last user has gone. */
+/* Some maps are empty when their last user has gone, or lose what came from a descriptor. */
 static void release_unused_maps(const struct prog *prog)
 {
-	for (u32 i = 0; i < prog->nr_maps; i++)
-		object_release(&prog->maps[i]->object);
+	for (u32 i = 0; i < prog->nr_maps; i++) {
+		struct map *map = prog->maps[i];
+
+		object_release(&map->object);
+		if (map->ops->drop_gone)
+			map->ops->drop_gone(map);
+	}
 }
 
 int prog_test_run(struct prog *prog, struct test_run *run)

@@ -647,6 +647,75 @@ static void test_life(void **state)
 	munmap((void *)ring.page, PAGE + RING);
 }
 
+/* Inserts by a descriptor of its own, which a child may keep; returns that one. */
+static pid_t insert_and_close(int map, uint32_t key, int event, bool keep)
+{
+	const int other = another_descriptor(map);
+	pid_t child = 0;
+
+	assert_true(other >= 0);
+	assert_int_equal(map_update(other, &key, &event, 0), 0);
+	if (keep)
+		child = fork();
+	if (keep && !child) {
+		pause();
+		_exit(0);
+	}
+	close(other);
+	return child;
+}
+
+static void end_child(pid_t child)
+{
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
+/* An element goes with the descriptor through which it came, and its duplicates. */
+static void test_life_of_elements(void **state)
+{
+	const int map = map_create(PERF_ARRAY, 4, 4, 2, 0), event = open_event(&plain, 0);
+	const int other_event = open_event(&plain, 0);
+	const uint32_t key = 1;
+	pid_t child;
+
+	(void)state;
+	insert_and_close(map, key, event, false);
+	assert_int_equal(map_delete(map, &key), -ENOENT);
+	child = insert_and_close(map, key, event, true);
+	assert_int_equal(map_delete(map, &key), 0);
+	end_child(child);
+	child = insert_and_close(map, key, event, true);
+	end_child(child);
+	assert_int_equal(map_delete(map, &key), -ENOENT);
+	assert_int_equal(map_update(map, &key, &other_event, 0), 0);
+	insert_and_close(map, key, event, false);
+	assert_int_equal(map_delete(map, &key), -ENOENT);
+	assert_int_equal(map_update(map, &key, &event, 0), 0);
+	insert_and_close(map, key, event, false);
+	assert_int_equal(map_delete(map, &key), -ENOENT);
+	child = insert_and_close(map, key, event, true);
+	assert_int_equal(map_update(map, &key, &event, 0), 0);
+	end_child(child);
+	assert_int_equal(map_delete(map, &key), 0);
+	close(event);
+	close(other_event);
+	close(map);
+}
+
+static void test_programs_miss_elements(void **state)
+{
+	struct ring ring = make_ring(&plain);
+	const int prog = load_output(ring.map, 8);
+
+	(void)state;
+	assert_int_equal(run_on(prog, 0, 0), 0);
+	insert_and_close(ring.map, 0, ring.event, false);
+	assert_int_equal(run_on(prog, 0, 0), -ENOENT);
+	close(prog);
+	drop_ring(&ring);
+}
+
 /* Writers that are killed at any moment leave a ring of whole records, which others go on with. */
 static void test_killed_writers(void **state)
 {
@@ -699,6 +768,8 @@ int main(void)
 		cmocka_unit_test(test_poll),     cmocka_unit_test(test_epoll),
 		cmocka_unit_test(test_packet),   cmocka_unit_test(test_read),
 		cmocka_unit_test(test_life),     cmocka_unit_test(test_killed_writers),
+		cmocka_unit_test(test_life_of_elements),
+		cmocka_unit_test(test_programs_miss_elements),
 	};
 
 	require_bpf();
