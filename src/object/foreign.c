@@ -207,6 +207,26 @@ int foreign_current_cgroup(struct foreign *id)
 	return current_cgroup_path(text, &path) && cgroup_at(path, id) ? 0 : -ENOENT;
 }
 
+/* Ends the path behind so many names; false if it has fewer. */
+static bool cut_path(char *path, s32 names)
+{
+	if (path[1])
+		for (; names && *path; names--)
+			path += 1 + strcspn(path + 1, "/");
+	*path = '\0';
+	return !names;
+}
+
+int foreign_current_ancestor(s32 level, struct foreign *id)
+{
+	char text[TEXT_MAX], *path;
+
+	return level >= 0 && current_cgroup_path(text, &path) && cut_path(path, level) &&
+			       cgroup_at(path, id)
+		       ? 0
+		       : -ENOENT;
+}
+
 bool foreign_current_is_under(u64 cgroup)
 {
 	char text[TEXT_MAX], *path, *end;

@@ -41,6 +41,8 @@ must_check int foreign_current_task(struct foreign *id);
 must_check int foreign_task_socket(u32 number, struct foreign *id);
 /* Its cgroup in the hierarchy of version 2; -ENOENT unless that is mounted in its usual places. */
 must_check int foreign_current_cgroup(struct foreign *id);
+/* The one at or above it that is level steps below the root; -ENOENT. */
+must_check int foreign_current_ancestor(s32 level, struct foreign *id);
 /* Is that the current task's cgroup, or above it? */
 bool foreign_current_is_under(u64 cgroup);
 /*

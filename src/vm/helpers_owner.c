@@ -135,6 +135,23 @@ HELPER_FN(skb_cgroup_id)
 	return current_cgroup();
 }
 
+static u64 current_ancestor(u64 level)
+{
+	struct foreign cgroup;
+
+	return foreign_current_ancestor((s32)level, &cgroup) ? 0 : cgroup.number;
+}
+
+HELPER_FN(get_current_ancestor_cgroup_id)
+{
+	return current_ancestor(r1);
+}
+
+HELPER_FN(skb_ancestor_cgroup_id)
+{
+	return current_ancestor(r2);
+}
+
 static u64 is_under(const struct map *map, u64 index)
 {
 	u64 cgroup;

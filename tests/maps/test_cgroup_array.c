@@ -102,6 +102,9 @@ static int run(const struct bpf_insn *insns)
 #define RUN(...) run((const struct bpf_insn[]){__VA_ARGS__, EXIT, {0}})
 #define TASK_UNDER(map, index)                                                                     \
 	RUN(LD64_RAW(R1, 1, map, 0), MOV_K(R2, index), CALL(BPF_FUNC_current_task_under_cgroup))
+#define CURRENT_ANCESTOR(level)                                                                    \
+	RUN(MOV_K(R1, level), CALL(BPF_FUNC_get_current_ancestor_cgroup_id))
+#define SKB_ANCESTOR(level) RUN(MOV_K(R2, level), CALL(BPF_FUNC_skb_ancestor_cgroup_id))
 #define SKB_UNDER(map, index)                                                                      \
 	RUN(LD64_RAW(R2, 1, map, 0), MOV_K(R3, index), CALL(BPF_FUNC_skb_under_cgroup))
 
@@ -155,11 +158,20 @@ static void the_current_cgroup(void **state)
 	assert_int_equal(RUN(CALL(BPF_FUNC_skb_cgroup_id)), (int)st.st_ino);
 	assert_int_equal(TASK_UNDER(fd, 0), 1);
 	assert_int_equal(SKB_UNDER(fd, 0), 1);
+	assert_int_equal(CURRENT_ANCESTOR(1), (int)st.st_ino);
+	assert_int_equal(SKB_ANCESTOR(1), (int)st.st_ino);
+	assert_int_equal(CURRENT_ANCESTOR(2), 0);
+	assert_int_equal(SKB_ANCESTOR(-1), 0);
+	assert_int_equal(fstat(root, &st), 0);
+	assert_int_equal(CURRENT_ANCESTOR(0), (int)st.st_ino);
+	assert_int_equal(SKB_ANCESTOR(0), (int)st.st_ino);
 	close(procs);
 	procs = openat(root, "cgroup.procs", O_WRONLY);
 	assert_int_equal(write(procs, "0", 1), 1);
 	close(procs);
 	assert_int_equal(TASK_UNDER(fd, 0), 0);
+	assert_int_equal(CURRENT_ANCESTOR(1), 0);
+	assert_int_equal(CURRENT_ANCESTOR(0), (int)st.st_ino);
 	assert_int_equal(unlinkat(root, cgroup_name(), AT_REMOVEDIR), 0);
 	close(dir);
 	close(root);
