@@ -53,6 +53,13 @@ static void drop_overwritten(struct vm_run *run)
 			dynptr_drop(run, &run->dynptrs[i]);
 }
 
+void dynptr_drop_within(struct vm_run *run, const void *memory, size_t size)
+{
+	for (u32 i = run->nr_dynptrs; i--;)
+		if (run->dynptrs[i].address - PTR_U64(memory) < size)
+			dynptr_drop(run, &run->dynptrs[i]);
+}
+
 struct vm_dynptr *dynptr_make(struct vm_run *run, u64 address, const struct vm_dynptr *what)
 {
 	struct vm_dynptr *dynptr, made = *what; /* which may be one of ours */

@@ -21,6 +21,8 @@ struct vm_dynptr *dynptr_make(struct vm_run *run, u64 address, const struct vm_d
 /* The dynptr at an address, or NULL. */
 struct vm_dynptr *dynptr_at(struct vm_run *run, u64 address);
 void dynptr_drop(struct vm_run *run, struct vm_dynptr *dynptr);
+/* Those that lie in memory that is no stack any more. */
+void dynptr_drop_within(struct vm_run *run, const void *memory, size_t size);
 
 /* Do len bytes from offset on lie in it? 0 or -E2BIG. */
 must_check int dynptr_check_range(const struct vm_dynptr *dynptr, u32 offset, u32 len);

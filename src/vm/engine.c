@@ -10,6 +10,7 @@
 #include "base/atomic.h"
 #include "base/lock.h"
 #include "base/memory.h"
+#include "vm/dynptr.h"
 #include "vm/jit.h"
 #include "vm/kfunc.h"
 #include "vm/local_objects.h"
@@ -140,6 +141,7 @@ bool vm_run_next(struct vm_run *run, u64 *retval)
 	run->prog = next;
 	run->next = NULL;
 	(void)!engine->run_in(run, frames, retval);
+	dynptr_drop_within(run, frames, engine->frames_bytes);
 	memory_free(frames);
 	run->engine = outer;
 	run->prog = prog;

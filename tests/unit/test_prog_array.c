@@ -8,6 +8,7 @@
 #include "unit/realm_cases.h"
 
 #include <errno.h>
+#include <linux/btf.h>
 
 #include "base/atomic.h"
 #include "vm/asm.h"
@@ -21,6 +22,46 @@
 	load(type, (const struct bpf_insn[]){__VA_ARGS__},                                         \
 	     COUNT(((const struct bpf_insn[]){__VA_ARGS__})))
 #define LOAD(...) LOAD_AS(BPF_PROG_TYPE_SCHED_CLS, __VA_ARGS__)
+
+/* A subprogram that makes tail calls needs BTF: a function for each. */
+static int load_btf(void)
+{
+	static const struct {
+		struct btf_header header;
+		u32 types[13];
+		char strings[8];
+	} btf = {
+		{BTF_MAGIC, 1, 0, sizeof(btf.header), 0, sizeof(btf.types), sizeof(btf.types),
+		 sizeof(btf.strings)},
+		{1, BTF_KIND_INT << 24, 4, BTF_INT_SIGNED << 24 | 32,
+		 0, BTF_KIND_PTR << 24, 0,
+		 0, BTF_KIND_FUNC_PROTO << 24, 1,
+		 5, BTF_KIND_FUNC << 24 | BTF_FUNC_STATIC, 3},
+		"\0int\0f",
+	};
+	union bpf_attr attr = {.btf = PTR_U64(&btf), .btf_size = sizeof(btf)};
+	const int fd = (int)call(BPF_BTF_LOAD, &attr);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+static int load_with_sub(const struct bpf_insn *insns, u32 count, u32 sub)
+{
+	const struct bpf_func_info functions[] = {{0, 4}, {sub, 4}};
+	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SCHED_CLS,
+			       .insns = PTR_U64(insns),
+			       .insn_cnt = count,
+			       .license = PTR_U64("GPL"),
+			       .prog_btf_fd = (u32)load_btf(),
+			       .func_info_rec_size = sizeof(functions[0]),
+			       .func_info = PTR_U64(functions),
+			       .func_info_cnt = COUNT(functions)};
+	const int fd = (int)call(BPF_PROG_LOAD, &attr);
+
+	CHECK(fd >= 0);
+	return fd;
+}
 
 static int load(u32 type, const struct bpf_insn *insns, u32 count)
 {
@@ -179,12 +220,48 @@ static void test_other_kind(void **state)
 	IN_CHILD(other_kind());
 }
 
+static int make_value(void)
+{
+	union bpf_attr attr = {
+		.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 64, .max_entries = 1};
+	const int fd = (int)call(BPF_MAP_CREATE, &attr);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+/* The callee leaves where its dynptr lay: in frames that have gone when the caller looks. */
+static void dynptr_outlives_frame(void)
+{
+	const int map = make_array(), value = make_value(),
+		  callee = LOAD(LD64_RAW(R6, BPF_PSEUDO_MAP_VALUE, value, 0), MOV_X(R1, R6),
+				ALU64_K(ADD, R1, 16), MOV_K(R2, 16), MOV_K(R3, 0), MOV_X(R4, R10),
+				ALU64_K(ADD, R4, -16), ST_X(DW, R6, 0, R4),
+				CALL(BPF_FUNC_dynptr_from_mem), EXIT);
+	const struct bpf_insn caller[] = {
+		CALL_LOCAL(8), LD64_RAW(R6, BPF_PSEUDO_MAP_VALUE, value, 0), LD(DW, R1, R6, 0),
+		MOV_K(R2, 0), MOV_K(R3, 8), CALL(BPF_FUNC_dynptr_data), MOV_K(R0, 0), EXIT,
+		TAIL_CALL(map, 0), MOV_K(R0, 9), EXIT,
+	};
+	u32 retval;
+
+	set(map, 0, callee);
+	CHECK(run(callee, &retval) == 0);
+	CHECK(run(load_with_sub(caller, COUNT(caller), 9), &retval) == -EFAULT);
+}
+
+static void test_dynptr_outlives_frame(void **state)
+{
+	IN_CHILD(dynptr_outlives_frame());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_run_ends),
 		CASE(test_emptier_dies),
 		CASE(test_other_kind),
+		CASE(test_dynptr_outlives_frame),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
