@@ -240,15 +240,12 @@ static bool can_forward_skb(struct vm_run *run, const struct interface *leaving)
 		packet_len(run->packet) <= leaving->mtu + header_bytes(leaving) + VLAN_HLEN);
 }
 
-HELPER_FN(fib_lookup)
+static u64 look_up_for(struct vm_run *run, struct bpf_fib_lookup *params, u32 flags)
 {
-	struct bpf_fib_lookup *params = U64_PTR(r2);
-	struct lookup lookup = {.params = params, .flags = (u32)r4};
+	struct lookup lookup = {.params = params, .flags = flags};
 	struct interface leaving;
 	u64 ret;
 
-	if (r3 < sizeof(*params) || (u32)r4 & ~LOOKUP_FLAGS)
-		return HELPER_ERROR(EINVAL);
 	if (params->family != FAMILY_IPV4 && params->family != FAMILY_IPV6)
 		return HELPER_ERROR(EAFNOSUPPORT);
 	lookup.is_ipv6 = params->family == FAMILY_IPV6;
@@ -261,6 +258,19 @@ HELPER_FN(fib_lookup)
 	params->mtu_result = (u16)leaving.mtu;
 	return can_forward_skb(run, &leaving) ? BPF_FIB_LKUP_RET_SUCCESS
 					      : BPF_FIB_LKUP_RET_FRAG_NEEDED;
+}
+
+HELPER_FN(fib_lookup)
+{
+	struct bpf_fib_lookup params; /* the program's may lie at any address */
+	u64 ret;
+
+	if (r3 < sizeof(params) || (u32)r4 & ~LOOKUP_FLAGS)
+		return HELPER_ERROR(EINVAL);
+	memcpy(&params, U64_PTR(r2), sizeof(params));
+	ret = look_up_for(run, &params, (u32)r4);
+	memcpy(U64_PTR(r2), &params, sizeof(params));
+	return ret;
 }
 
 u32 helper_interface(const struct vm_run *run)

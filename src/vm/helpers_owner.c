@@ -68,8 +68,8 @@ HELPER_FN(task_storage_delete)
 }
 
 /*
- * Sockets. That of a packet is there for one test run, and known by what its cookie is known by: the
- * thread, and a number that grows. One that was found is known as it is by its descriptor.
+ * Sockets. That of a packet is there for one test run, and known by what its cookie is known by:
+ * the thread, and a number that grows. One that was found is known as it is by its descriptor.
  */
 static bool socket_identity(struct vm_run *run, u64 address, struct foreign *id)
 {

@@ -47,24 +47,27 @@ void vm_drop_sockets(struct vm_run *run)
 		drop(run, run->open.sockets);
 }
 
-/* False: the sizes of tuples tell their families, and this is none. */
-static bool take_tuple(const struct bpf_sock_tuple *tuple, u64 size, struct socket_ends *ends)
+/* The ends in a tuple that lies at any address. Its size tells the family; 0: this one none. */
+static u8 take_tuple(const void *from, u64 size, struct socket_ends *ends)
 {
+	struct bpf_sock_tuple tuple;
+
 	memset(ends, 0, sizeof(*ends));
-	if (size == sizeof(tuple->ipv4)) {
-		memcpy(ends->remote, &tuple->ipv4.saddr, 4);
-		memcpy(ends->local, &tuple->ipv4.daddr, 4);
-		ends->remote_port = tuple->ipv4.sport;
-		ends->local_port = tuple->ipv4.dport;
-	} else if (size == sizeof(tuple->ipv6)) {
-		memcpy(ends->remote, tuple->ipv6.saddr, 16);
-		memcpy(ends->local, tuple->ipv6.daddr, 16);
-		ends->remote_port = tuple->ipv6.sport;
-		ends->local_port = tuple->ipv6.dport;
-	} else {
-		return false;
+	if (size != sizeof(tuple.ipv4) && size != sizeof(tuple.ipv6))
+		return 0;
+	memcpy(&tuple, from, size);
+	if (size == sizeof(tuple.ipv4)) {
+		memcpy(ends->remote, &tuple.ipv4.saddr, 4);
+		memcpy(ends->local, &tuple.ipv4.daddr, 4);
+		ends->remote_port = tuple.ipv4.sport;
+		ends->local_port = tuple.ipv4.dport;
+		return AF_INET;
 	}
-	return true;
+	memcpy(ends->remote, tuple.ipv6.saddr, 16);
+	memcpy(ends->local, tuple.ipv6.daddr, 16);
+	ends->remote_port = tuple.ipv6.sport;
+	ends->local_port = tuple.ipv6.dport;
+	return AF_INET6;
 }
 
 static void show(const struct socket_found *found, u8 protocol, struct bpf_sock *seen)
@@ -124,12 +127,9 @@ static u64 look_up(struct vm_run *run, u64 tuple, u64 size, u8 protocol, bool fu
 	const u32 ifindex = helper_interface(run);
 	struct socket_ends ends;
 	struct socket_found found;
-	u8 family;
+	const u8 family = take_tuple(U64_PTR(tuple), size, &ends);
 
-	if (!take_tuple(U64_PTR(tuple), size, &ends))
-		return 0;
-	family = size == sizeof(((struct bpf_sock_tuple *)0)->ipv4) ? AF_INET : AF_INET6;
-	if (socket_find(&ends, family, protocol, ifindex, &found))
+	if (!family || socket_find(&ends, family, protocol, ifindex, &found))
 		return 0;
 	if (full && found.is_request) { /* a listener's, which is meant */
 		memset(ends.remote, 0, sizeof(ends.remote));
@@ -203,22 +203,24 @@ static u64 check_headers(u64 socket, const u8 *ip, u64 ip_bytes)
 
 HELPER_FN(tcp_check_syncookie)
 {
-	const struct tcphdr *tcp = U64_PTR(r4);
+	struct tcphdr tcp;
 
-	if ((u32)r5 < sizeof(*tcp) || !listens(run, r1))
+	if ((u32)r5 < sizeof(tcp) || !listens(run, r1))
 		return HELPER_ERROR(EINVAL);
-	if (!tcp->ack || tcp->rst || tcp->syn)
+	memcpy(&tcp, U64_PTR(r4), sizeof(tcp));
+	if (!tcp.ack || tcp.rst || tcp.syn)
 		return HELPER_ERROR(ENOENT);
 	return (u32)r3 < IPV4_HLEN ? HELPER_ERROR(EINVAL) : HELPER_ERROR(ENOENT);
 }
 
 HELPER_FN(tcp_gen_syncookie)
 {
-	const struct tcphdr *tcp = U64_PTR(r4);
+	struct tcphdr tcp;
 
-	if ((u32)r5 < sizeof(*tcp) || (u32)r5 != tcp->doff * 4u || !listens(run, r1))
+	if ((u32)r5 < sizeof(tcp) || !listens(run, r1))
 		return HELPER_ERROR(EINVAL);
-	if (!tcp->syn || tcp->ack || tcp->fin || tcp->rst)
+	memcpy(&tcp, U64_PTR(r4), sizeof(tcp));
+	if ((u32)r5 != tcp.doff * 4u || !tcp.syn || tcp.ack || tcp.fin || tcp.rst)
 		return HELPER_ERROR(EINVAL);
 	return check_headers(r1, U64_PTR(r2), (u32)r3);
 }

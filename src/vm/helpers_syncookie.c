@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
  * helpers_syncookie.c: SYN cookies without a socket. A cookie says when it was made, and of which
- * segment size, to whoever knows the realm's secret: the kernel's own are not known here, nor is one
- * of these to the kernel. Headers have been proven to be there by the caller.
+ * segment size, to whoever knows the realm's secret: the kernel's own are not known here, nor is
+ * one of these to the kernel. Headers have been proven to be there by the caller.
  */
 #include <endian.h>
 #include <errno.h>
