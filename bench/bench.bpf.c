@@ -47,6 +47,34 @@ KEYLESS(queue, QUEUE);
 KEYLESS(stack, STACK);
 KEYLESS(bloom_filter, BLOOM_FILTER);
 
+/* Where to: an interface, the length of a CPU's queue. */
+#define TARGETS(name, kind)                                                                        \
+	struct {                                                                                   \
+		__uint(type, BPF_MAP_TYPE_##kind);                                                 \
+		__uint(max_entries, 1);                                                            \
+		__type(key, __u32);                                                                \
+		__type(value, __u32);                                                              \
+	} name SEC(".maps")
+
+TARGETS(devmap, DEVMAP);
+TARGETS(devmap_hash, DEVMAP_HASH);
+TARGETS(cpumap, CPUMAP);
+TARGETS(cgroup_array, CGROUP_ARRAY);
+
+/* Of what is not in the map: a task; a cgroup, which a test run makes up. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u64);
+} task_storage SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_CGROUP_STORAGE);
+	__type(key, __u64);
+	__type(value, __u64);
+} cgroup_storage SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4096);
@@ -100,8 +128,9 @@ static __always_inline __u64 draw(__u64 x)
 	_Pragma("clang loop unroll(disable)") for (__u32 i = 0; i < (n); i++)
 
 /* One program: MAP_OPS times the body, which may use key and x and add to sum. */
-#define MAP_PROGRAM(name, body)                                                                    \
-	SEC("tc") int name(struct __sk_buff *skb)                                                  \
+#define MAP_PROGRAM(name, ...) PROGRAM("tc", struct __sk_buff, name, __VA_ARGS__)
+#define PROGRAM(section, context, name, ...)                                                       \
+	SEC(section) int name(context *ctx)                                                        \
 	{                                                                                          \
 		__u64 x = state, sum = 0;                                                          \
                                                                                                    \
@@ -111,7 +140,7 @@ static __always_inline __u64 draw(__u64 x)
                                                                                                    \
 			x = draw(x);                                                               \
 			key = (__u32)(x >> 33) & mask;                                             \
-			body                                                                       \
+			__VA_ARGS__                                                                \
 		}                                                                                  \
 		state = x;                                                                         \
 		result = sum;                                                                      \
@@ -185,10 +214,31 @@ MAP_PROGRAM(ringbuf_output, OUTPUT)
 	{                                                                                          \
 		__u64 record[RECORD_BYTES / 8] = {x, x, x, x};                                     \
                                                                                                    \
-		bpf_perf_event_output(skb, &perf_events, BPF_F_CURRENT_CPU, record, RECORD_BYTES); \
+		bpf_perf_event_output(ctx, &perf_events, BPF_F_CURRENT_CPU, record, RECORD_BYTES); \
 	}
 
 MAP_PROGRAM(perf_event_output, PERF_OUTPUT)
+
+#define REDIRECT(map) sum += bpf_redirect_map(&map, key, XDP_PASS);
+
+PROGRAM("xdp", struct xdp_md, devmap_redirect, REDIRECT(devmap))
+PROGRAM("xdp", struct xdp_md, devmap_hash_redirect, REDIRECT(devmap_hash))
+PROGRAM("xdp", struct xdp_md, cpumap_redirect, REDIRECT(cpumap))
+
+MAP_PROGRAM(under_cgroup, sum += bpf_current_task_under_cgroup(&cgroup_array, key);)
+
+#define TASK_STORAGE_GET                                                                           \
+	{                                                                                          \
+		__u64 *found = bpf_task_storage_get(&task_storage, bpf_get_current_task_btf(),     \
+						    (void *)0, BPF_LOCAL_STORAGE_GET_F_CREATE);    \
+                                                                                                   \
+		if (found)                                                                         \
+			sum += *found;                                                             \
+	}
+#define LOCAL_STORAGE sum += *(__u64 *)bpf_get_local_storage(&cgroup_storage, 0);
+
+MAP_PROGRAM(task_storage_get, TASK_STORAGE_GET)
+PROGRAM("cgroup_skb/ingress", struct __sk_buff, local_storage, LOCAL_STORAGE)
 
 /* An address below a prefix that is there, or most probably one. */
 #define PREFIX_LOOKUP(map, address_bytes)                                                          \

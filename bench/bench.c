@@ -31,6 +31,7 @@ struct options {
 static const struct bench_table *const tables[] = {
 	&bench_map_programs,
 	&bench_programs,
+	&bench_calls_programs,
 	&bench_syscalls,
 	&bench_handles,
 };

@@ -66,7 +66,8 @@ struct bench_table {
 	size_t nr_rows;
 };
 
-extern const struct bench_table bench_programs, bench_map_programs, bench_syscalls, bench_handles;
+extern const struct bench_table bench_programs, bench_map_programs, bench_calls_programs;
+extern const struct bench_table bench_syscalls, bench_handles;
 
 /* Row nr of all tables; NULL behind the last. */
 const struct bench *bench_row(size_t nr, const struct bench_kind **kind);

@@ -14,6 +14,7 @@
 #define NR_SORTED 32
 #define TEXT_BYTES 512
 #define PACKET_BYTES 1024
+#define ARENA_PAGES 1024
 
 struct prefix_key {
 	unsigned int len;

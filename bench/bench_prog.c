@@ -7,6 +7,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 #define MAX_CPUS 1024
 #define PAGE 4096
 #define EVENT_PAGES 64
+#define LOOPBACK 1
+#define QUEUE_LENGTH 192
 
 /* What bench->op means here: the loop that is taken off, if any. */
 enum base { BASE_NONE, BASE_KEY, BASE_VALUE, BASE_IPV4, BASE_IPV6 };
@@ -202,6 +205,33 @@ static int open_events(const struct bpf_map *map, const struct bench *bench)
 	return err;
 }
 
+static int fill_with(const struct bpf_map *map, const struct bench *bench, __u32 value)
+{
+	int err = 0;
+
+	for (__u32 key = 0; key < bench->size && !err; key++)
+		err = bpf_map_update_elem(bpf_map__fd(map), &key, &value, BPF_ANY);
+	return err;
+}
+
+/* That of all tasks. */
+static int fill_cgroups(const struct bpf_map *map, const struct bench *bench)
+{
+	int root = open("/sys/fs/cgroup/cgroup.procs", O_RDONLY), err;
+
+	if (root < 0) {
+		root = open("/sys/fs/cgroup/unified", O_RDONLY | O_DIRECTORY);
+	} else {
+		close(root);
+		root = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY);
+	}
+	if (root < 0)
+		return -errno;
+	err = fill_with(map, bench, (__u32)root);
+	close(root);
+	return err;
+}
+
 static int fill_map(struct program_state *s)
 {
 	const struct bench *bench = s->bench;
@@ -217,6 +247,13 @@ static int fill_map(struct program_state *s)
 		return map_ring(s, map);
 	case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
 		return open_events(map, bench);
+	case BPF_MAP_TYPE_DEVMAP:
+	case BPF_MAP_TYPE_DEVMAP_HASH:
+		return fill_with(map, bench, LOOPBACK);
+	case BPF_MAP_TYPE_CPUMAP:
+		return fill_with(map, bench, QUEUE_LENGTH);
+	case BPF_MAP_TYPE_CGROUP_ARRAY:
+		return fill_cgroups(map, bench);
 	default:
 		return fill_keys(map, bench);
 	}
@@ -399,6 +436,12 @@ static const struct bench map_rows[] = {
 	ROW("lpm IPv4 lookup 1M", "lpm_ipv4_lookup", "lpm_ipv4", 1 M, 0.3, IPV4),
 	ROW("lpm IPv6 lookup 128k", "lpm_ipv6_lookup", "lpm_ipv6", 128 K, 0.3, IPV6),
 	ROW("lpm IPv4 update 128k", "lpm_ipv4_update", "lpm_ipv4", 128 K, 0, IPV4),
+	ROW("redirect_map in devmap 64", "devmap_redirect", "devmap", 64, 0, KEY),
+	ROW("redirect_map in devmap_hash 64", "devmap_hash_redirect", "devmap_hash", 64, 0, KEY),
+	ROW("redirect_map in cpumap 1", "cpumap_redirect", "cpumap", 1, 0, KEY),
+	ROW("task under cgroup", "under_cgroup", "cgroup_array", 64, 0, KEY),
+	ROW("task storage get", "task_storage_get", "task_storage", 0, 0, KEY),
+	ROW("get_local_storage", "local_storage", "cgroup_storage", 0, 0, KEY),
 	ROW("array_of_maps inner lookup, with loop", "array_of_maps_lookup", "array_of_maps", 64, 0, NONE),
 	ROW("hash_of_maps inner lookup", "hash_of_maps_lookup", "hash_of_maps", 64, 0, KEY),
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only OR BSD-2-Clause */
 /*
- * keyed.c: the storm on maps with keys: hashes, LRU hashes, arrays, maps of maps, and storages of
- * inodes, whose keys are descriptors that all writers inherit. Each writer owns
- * keys in each map of the family and changes them by system calls, batches and programs. A
- * value holds its sequence number several times over; an inner map holds it once.
+ * keyed.c: the storm on maps with keys: hashes, LRU hashes, arrays, maps of maps and of programs,
+ * storages of inodes and sockets, whose keys are descriptors that all writers inherit, and maps of
+ * sockets. Each writer owns keys in each map of the family and changes them by system calls, batches
+ * and programs. A value holds its sequence number several times over; an inner map or program holds
+ * it once; of sockets it tells which one.
  */
 #include "storm.h"
 
@@ -11,7 +12,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "vm/asm.h"
 
@@ -22,6 +23,9 @@ enum {
 	LOCKED = 8, /* a spin lock in each value */
 	OUTER = 16,
 	OWNED = 32, /* keys are descriptors; no batches, no programs, no walk */
+	PROGRAMS = 64, /* an OUTER one's values are programs; no batches */
+	DEVICES = 128, /* behind the loopback interface */
+	SOCKETS = 256, /* values are sockets; no batches, no programs */
 };
 
 struct value {
@@ -32,6 +36,9 @@ struct value {
 #define BATCH 4
 #define TORN (~0ull)
 #define OWNERS_AT 500 /* the descriptor that stands for key 0 */
+#define SOCKETS_AT 700 /* and for sequence number 0 */
+#define NR_SOCKETS 8u
+#define LOOPBACK 1u
 
 struct values {
 	struct value of_cpu[MAX_CPUS];
@@ -55,6 +62,12 @@ static const struct map_row {
 	{"maps_of_maps", BPF_MAP_TYPE_ARRAY_OF_MAPS, 0, FIXED | OUTER},
 	{"maps_of_maps", BPF_MAP_TYPE_HASH_OF_MAPS, 0, OUTER},
 	{"storage", BPF_MAP_TYPE_INODE_STORAGE, BPF_F_NO_PREALLOC, LOCKED | OWNED},
+	{"storage", BPF_MAP_TYPE_SK_STORAGE, BPF_F_NO_PREALLOC, LOCKED | OWNED},
+	{"programs", BPF_MAP_TYPE_PROG_ARRAY, 0, FIXED | OUTER | PROGRAMS},
+	{"programs", BPF_MAP_TYPE_DEVMAP, 0, FIXED | OUTER | PROGRAMS | DEVICES},
+	{"programs", BPF_MAP_TYPE_DEVMAP_HASH, 0, OUTER | PROGRAMS | DEVICES},
+	{"sockets", BPF_MAP_TYPE_SOCKMAP, 0, FIXED | SOCKETS},
+	{"sockets", BPF_MAP_TYPE_SOCKHASH, 0, SOCKETS},
 };
 
 enum action { UPDATE, DELETE, WRITE, TOUCH, READ_INNER, ACTIONS };
@@ -156,6 +169,16 @@ static int load_read_inner(int fd)
 	return storm_program(insns, sizeof(insns));
 }
 
+/* What the program that is called returns; 0: there is none. */
+static int load_tail_call(int fd)
+{
+	const struct bpf_insn insns[] = {
+		LD(W, R3, R1, 0), MAP(R2, fd), CALL(BPF_FUNC_tail_call), MOV_K(R0, 0), EXIT,
+	};
+
+	return storm_program_of(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, insns, sizeof(insns));
+}
+
 static int run(struct storm_log *log, const struct keyed_map *m, enum action action, uint32_t key,
 	       const struct value *value, uint64_t flags)
 {
@@ -168,30 +191,90 @@ static int run(struct storm_log *log, const struct keyed_map *m, enum action act
 
 /* One element */
 
-static int make_inner(struct storm_log *log, uint64_t sequence)
+static int make_program(const struct keyed_map *m, uint64_t sequence)
+{
+	const struct bpf_insn insns[] = {MOV_K(R0, (int)sequence), EXIT};
+
+	return m->row->traits & DEVICES
+		       ? storm_program_of(BPF_PROG_TYPE_XDP, BPF_XDP_DEVMAP, insns, sizeof(insns))
+		       : storm_program_of(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, insns, sizeof(insns));
+}
+
+static int make_inner(struct storm_log *log, const struct keyed_map *m, uint64_t sequence)
 {
 	const uint32_t zero = 0;
-	const int fd = storm_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0, -1, -1);
+	int fd;
+
+	if (m->row->traits & PROGRAMS)
+		return make_program(m, sequence);
+	fd = storm_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0, -1, -1);
 
 	EXPECT(log, map_call(log, BPF_MAP_UPDATE_ELEM, fd, &zero, &sequence, 0) == 0);
 	return fd;
 }
 
-static uint64_t look_inner(struct storm_log *log, const struct keyed_map *m, uint32_t key)
+static uint64_t sequence_in_map(struct storm_log *log, int fd)
 {
 	const uint32_t zero = 0;
-	union bpf_attr attr = {0};
 	uint64_t sequence = 0;
-	long fd;
 
-	if (map_call(log, BPF_MAP_LOOKUP_ELEM, m->fd, &key, &attr.map_id, 0))
-		return 0;
-	fd = timed_call(log, BPF_MAP_GET_FD_BY_ID, &attr);
-	EXPECT(log, fd >= 0 &&
-			    !map_call(log, BPF_MAP_LOOKUP_ELEM, (int)fd, &zero, &sequence, 0));
-	close((int)fd);
-	EXPECT(log, run(log, m, READ_INNER, key, NULL, 0) == (int)sequence);
+	EXPECT(log, !map_call(log, BPF_MAP_LOOKUP_ELEM, fd, &zero, &sequence, 0));
 	return sequence;
+}
+
+static uint64_t sequence_in_program(struct storm_log *log, int fd)
+{
+	struct bpf_insn insns[2] = {{0}};
+	struct bpf_prog_info info = {.xlated_prog_insns = PTR_U64(insns),
+				     .xlated_prog_len = sizeof(insns)};
+	union bpf_attr attr = {.info = {.bpf_fd = (uint32_t)fd,
+					.info_len = sizeof(info),
+					.info = PTR_U64(&info)}};
+
+	EXPECT(log, !timed_call(log, BPF_OBJ_GET_INFO_BY_FD, &attr));
+	return (uint32_t)insns[0].imm;
+}
+
+static uint64_t look_inner(struct storm_log *log, const struct keyed_map *m, uint32_t key)
+{
+	const bool programs = m->row->traits & PROGRAMS;
+	uint32_t value[2] = {0}; /* {id}, or {interface, id} */
+	union bpf_attr attr = {0};
+	uint64_t sequence;
+	int fd;
+
+	if (map_call(log, BPF_MAP_LOOKUP_ELEM, m->fd, &key, value, 0))
+		return 0;
+	attr.map_id = value[m->row->traits & DEVICES ? 1 : 0];
+	fd = (int)timed_call(log, programs ? BPF_PROG_GET_FD_BY_ID : BPF_MAP_GET_FD_BY_ID, &attr);
+	EXPECT(log, fd >= 0);
+	sequence = programs ? sequence_in_program(log, fd) : sequence_in_map(log, fd);
+	close(fd);
+	EXPECT(log, m->programs[READ_INNER] < 0 ||
+			    run(log, m, READ_INNER, key, NULL, 0) == (int)sequence);
+	return sequence;
+}
+
+/* The next number of a change. */
+static uint64_t next_sequence(struct storm_log *log, const struct keyed_map *m)
+{
+	return m->row->traits & SOCKETS ? 1 + ++log->sequence % NR_SOCKETS : ++log->sequence;
+}
+
+static uint64_t look_socket(struct storm_log *log, const struct keyed_map *m, uint32_t key)
+{
+	uint64_t cookie = 0, other;
+	const long err = map_call(log, BPF_MAP_LOOKUP_ELEM, m->fd, &key, &cookie, 0);
+
+	EXPECT(log, !err || err == -ENOENT);
+	for (unsigned i = 1; !err && i <= NR_SOCKETS; i++) {
+		socklen_t size = sizeof(other);
+
+		getsockopt(SOCKETS_AT + (int)i, SOL_SOCKET, SO_COOKIE, &other, &size);
+		if (other == cookie)
+			return i;
+	}
+	return err ? 0 : TORN;
 }
 
 static bool is_whole(const struct value *v)
@@ -221,6 +304,8 @@ static uint64_t look(struct storm_log *log, const struct keyed_map *m, uint32_t 
 
 	if (m->row->traits & OUTER)
 		return look_inner(log, m, key);
+	if (m->row->traits & SOCKETS)
+		return look_socket(log, m, key);
 	key = key_for(m, key);
 	err = map_call(log, BPF_MAP_LOOKUP_ELEM, m->fd, &key, &values, flags);
 	EXPECT(log, !err || (err == -ENOENT && !(m->row->traits & FIXED)));
@@ -229,35 +314,48 @@ static uint64_t look(struct storm_log *log, const struct keyed_map *m, uint32_t 
 
 static void fill(const struct keyed_map *m, struct values *values, uint64_t sequence)
 {
+	if (m->row->traits & SOCKETS) {
+		memcpy(values, &(uint64_t){SOCKETS_AT + sequence}, sizeof(uint64_t));
+		return;
+	}
 	for (unsigned cpu = 0; cpu < (m->row->traits & PERCPU ? storm_cpus : 1); cpu++)
 		values->of_cpu[cpu] =
 			(struct value){.sequence = sequence, .copies = {sequence, sequence}};
+}
+
+static int put_inner(struct storm_log *log, const struct keyed_map *m, uint32_t key,
+		     uint64_t sequence, uint64_t flags)
+{
+	const int inner = make_inner(log, m, sequence);
+	const int value[2] = {m->row->traits & DEVICES ? (int)LOOPBACK : inner, inner};
+	const int err = (int)map_call(log, BPF_MAP_UPDATE_ELEM, m->fd, &key, value, flags);
+
+	close(inner);
+	return err;
 }
 
 static int put(struct storm_log *log, const struct keyed_map *m, uint32_t key, uint64_t sequence,
 	       uint64_t flags)
 {
 	struct values values;
-	int inner, err;
 
 	key = key_for(m, key);
-	if (!(m->row->traits & OUTER)) {
-		fill(m, &values, sequence);
-		return (int)map_call(log, BPF_MAP_UPDATE_ELEM, m->fd, &key, &values, flags);
-	}
-	inner = make_inner(log, sequence);
-	err = (int)map_call(log, BPF_MAP_UPDATE_ELEM, m->fd, &key, &inner, flags);
-	close(inner);
-	return err;
+	if (m->row->traits & OUTER)
+		return put_inner(log, m, key, sequence, flags);
+	fill(m, &values, sequence);
+	return (int)map_call(log, BPF_MAP_UPDATE_ELEM, m->fd, &key, &values, flags);
 }
 
 /* Back to zero where nothing can be deleted. */
 static int take_away(struct storm_log *log, const struct keyed_map *m, uint32_t key)
 {
-	if ((m->row->traits & (FIXED | OUTER)) == FIXED)
+	int err;
+
+	if ((m->row->traits & (FIXED | OUTER | SOCKETS)) == FIXED)
 		return put(log, m, key, 0, 0);
 	key = key_for(m, key);
-	return (int)map_call(log, BPF_MAP_DELETE_ELEM, m->fd, &key, NULL, 0);
+	err = (int)map_call(log, BPF_MAP_DELETE_ELEM, m->fd, &key, NULL, 0);
+	return err == -EINVAL && m->row->traits & SOCKETS ? -ENOENT : err; /* SOCKMAP's word for it */
 }
 
 /* Steps of a writer */
@@ -286,7 +384,7 @@ static void settle_key(struct storm_log *log, unsigned number, uint32_t key, uns
 			    (found == TORN && log->in_place[number][k] && *was != *will_be));
 	*was = found;
 	note();
-	if (!found || m->row->traits & OUTER) {
+	if (!found || m->row->traits & (OUTER | SOCKETS)) {
 		*will_be = found;
 		return;
 	}
@@ -311,15 +409,16 @@ static void change(struct storm_log *log, unsigned number, unsigned writer, unsi
 {
 	const struct keyed_map *m = &maps[number];
 	const uint32_t traits = m->row->traits, key = key_of(writer, k);
-	const uint64_t sequence = ++log->sequence, was = log->acknowledged[number][k];
-	const bool by_program = random & 1 && !(traits & (OUTER | OWNED)), remove = random & 2;
+	const uint64_t sequence = next_sequence(log, m), was = log->acknowledged[number][k];
+	const bool by_program = random & 1 && !(traits & (OUTER | OWNED | SOCKETS)),
+		   remove = random & 2;
 	uint64_t flags = traits & (FIXED | EVICTS) ? BPF_ANY : was ? BPF_EXIST : BPF_NOEXIST;
 	struct values values;
 	int err;
 
 	fill(m, &values, sequence);
 	flags |= traits & LOCKED && random & 4 && !by_program ? BPF_F_LOCK : 0;
-	log->in_place[number][k] = (!remove || traits & FIXED) &&
+	log->in_place[number][k] = (!remove || traits & FIXED) && !(traits & SOCKETS) &&
 				   (traits & (FIXED | PERCPU) || flags & BPF_F_LOCK);
 	note();
 	log->intended[number][k] = remove ? 0 : sequence;
@@ -373,7 +472,7 @@ static void fill_batch(struct storm_log *log, const struct keyed_map *m, void *v
 
 	for (unsigned i = 0; i < BATCH; i++)
 		if (m->row->traits & OUTER)
-			((int *)values)[i] = make_inner(log, sequence + i);
+			((int *)values)[i] = make_inner(log, m, sequence + i);
 		else
 			fill(m, (struct values *)&((struct value *)values)[i * stride], sequence + i);
 }
@@ -445,13 +544,13 @@ static void step(struct storm_log *log, unsigned writer, uint32_t random)
 	case 1:
 		if (m->row->traits & EVICTS)
 			touch(log, m, key_of(writer, k));
-		else if (!(m->row->traits & (OUTER | OWNED)))
+		else if (!(m->row->traits & (OUTER | OWNED | SOCKETS)))
 			write_in_place(log, number, writer, k);
 		break;
 	case 2:
 		if (m->row->traits & EVICTS && random / 512 % 8 == 0)
 			take_batch(log, m);
-		else if (!(m->row->traits & OWNED))
+		else if (!(m->row->traits & (OWNED | PROGRAMS | SOCKETS)))
 			change_batch(log, number, writer, k % (KEYS - BATCH));
 		break;
 	default:
@@ -610,33 +709,43 @@ static int load_lock_btf(void)
 	return (int)bpf_call(BPF_BTF_LOAD, PTR_U64(&attr), sizeof(attr));
 }
 
-/* Of files without a name, which go with their last descriptor. */
-static void make_owners(void)
+/* Sockets, which are inodes, too; they go with their last descriptor. */
+static void make_sockets(int first, int count)
 {
-	for (int i = 0; i < WRITERS * KEYS; i++) {
-		const int fd = memfd_create("owner", 0);
+	for (int i = 0; i < count; i++) {
+		const int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
 
-		if (fd < 0 || dup2(fd, OWNERS_AT + i) < 0)
+		if (fd < 0 || dup2(fd, first + i) < 0)
 			abort();
 		close(fd);
 	}
 }
 
+static uint32_t value_size_of(const struct map_row *row)
+{
+	if (row->traits & (DEVICES | SOCKETS))
+		return 8;
+	return row->traits & OUTER ? 4 : sizeof(struct value);
+}
+
 static void create_map(struct keyed_map *m, const struct map_row *row)
 {
 	const bool outer = row->traits & OUTER, locked = row->traits & LOCKED;
-	const int inner = outer ? storm_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0, -1, -1) : -1;
+	const int inner = outer && !(row->traits & PROGRAMS) ? storm_map(BPF_MAP_TYPE_ARRAY, 4, 8, 1, 0, -1, -1) : -1;
 	const int btf = locked ? load_lock_btf() : -1;
 
 	m->row = row;
-	m->fd = storm_map(row->type, 4, outer ? 4 : sizeof(struct value), entries_of(row),
-			  row->flags, inner, btf);
+	m->fd = storm_map(row->type, 4, value_size_of(row), entries_of(row), row->flags, inner, btf);
 	memset(m->programs, 0xff, sizeof(m->programs));
 	if (row->traits & OWNED) {
-		make_owners();
-	} else if (outer) {
+		make_sockets(OWNERS_AT, WRITERS * KEYS);
+	} else if (row->traits & SOCKETS) {
+		make_sockets(SOCKETS_AT, NR_SOCKETS + 1);
+	} else if (row->type == BPF_MAP_TYPE_PROG_ARRAY) {
+		m->programs[READ_INNER] = load_tail_call(m->fd);
+	} else if (outer && !(row->traits & PROGRAMS)) {
 		m->programs[READ_INNER] = load_read_inner(m->fd);
-	} else {
+	} else if (!outer) {
 		m->programs[UPDATE] = load_update(m->fd);
 		m->programs[DELETE] = load_delete(m->fd);
 		m->programs[WRITE] = load_write(m->fd, locked);
@@ -660,6 +769,8 @@ FAMILY(lru)
 FAMILY(array)
 FAMILY(maps_of_maps)
 FAMILY(storage)
+FAMILY(programs)
+FAMILY(sockets)
 
 const struct family keyed_families[] = {
 	{"hash", create_hash, settle, step, verify},
@@ -667,5 +778,7 @@ const struct family keyed_families[] = {
 	{"array", create_array, settle, step, verify},
 	{"maps_of_maps", create_maps_of_maps, settle, step, verify},
 	{"storage", create_storage, settle, step, verify},
+	{"programs", create_programs, settle, step, verify},
+	{"sockets", create_sockets, settle, step, verify},
 };
 const unsigned nr_keyed_families = ARRAY_SIZE(keyed_families);

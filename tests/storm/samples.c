@@ -23,16 +23,6 @@ static int stacks, events, enter_program, sample_program;
 static unsigned nr_events;
 static struct perf_event *rings[MAX_CPUS];
 
-static int raw_program(const struct bpf_insn *insns, size_t size)
-{
-	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_RAW_TRACEPOINT,
-			       .insns = PTR_U64(insns),
-			       .insn_cnt = (uint32_t)(size / sizeof(*insns)),
-			       .license = PTR_U64("GPL")};
-
-	return (int)bpf_call(BPF_PROG_LOAD, PTR_U64(&attr), sizeof(attr));
-}
-
 static void load_programs(void)
 {
 	const struct bpf_insn enter[] = {
@@ -47,8 +37,8 @@ static void load_programs(void)
 		CALL(BPF_FUNC_perf_event_output), EXIT,
 	};
 
-	enter_program = raw_program(enter, sizeof(enter));
-	sample_program = raw_program(sample, sizeof(sample));
+	enter_program = storm_program_of(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, enter, sizeof(enter));
+	sample_program = storm_program_of(BPF_PROG_TYPE_RAW_TRACEPOINT, 0, sample, sizeof(sample));
 }
 
 static bool open_ring(uint32_t cpu)

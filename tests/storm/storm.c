@@ -55,10 +55,21 @@ void expect(struct storm_log *log, bool condition, int line)
 	log->failures++;
 }
 
+/* The locks of the realm and of references are waited for no longer than a second. */
+static long call(int command, union bpf_attr *attr)
+{
+	long ret;
+
+	do
+		ret = bpf_call(command, PTR_U64(attr), sizeof(*attr));
+	while (ret == -EAGAIN);
+	return ret;
+}
+
 long timed_call(struct storm_log *log, int command, union bpf_attr *attr)
 {
 	const uint64_t start = storm_now();
-	const long ret = bpf_call(command, PTR_U64(attr), sizeof(*attr));
+	const long ret = call(command, attr);
 	const uint64_t took = storm_now() - start;
 
 	log->calls++;
@@ -89,18 +100,24 @@ int storm_map(uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t en
 		attr.btf_key_type_id = 1;
 		attr.btf_value_type_id = 3;
 	}
-	return must(bpf_call(BPF_MAP_CREATE, PTR_U64(&attr), sizeof(attr)), "map");
+	return must(call(BPF_MAP_CREATE, &attr), "map");
+}
+
+int storm_program_of(uint32_t type, uint32_t attach_type, const struct bpf_insn *insns, size_t size)
+{
+	union bpf_attr attr = {.prog_type = type,
+			       .insns = PTR_U64(insns),
+			       .insn_cnt = (uint32_t)(size / sizeof(*insns)),
+			       .license = PTR_U64("GPL"),
+			       .prog_flags = type == BPF_PROG_TYPE_SYSCALL ? BPF_F_SLEEPABLE : 0,
+			       .expected_attach_type = attach_type};
+
+	return must(call(BPF_PROG_LOAD, &attr), "program");
 }
 
 int storm_program(const struct bpf_insn *insns, size_t size)
 {
-	union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SYSCALL,
-			       .insns = PTR_U64(insns),
-			       .insn_cnt = (uint32_t)(size / sizeof(*insns)),
-			       .license = PTR_U64("GPL"),
-			       .prog_flags = BPF_F_SLEEPABLE};
-
-	return must(bpf_call(BPF_PROG_LOAD, PTR_U64(&attr), sizeof(attr)), "program");
+	return storm_program_of(BPF_PROG_TYPE_SYSCALL, 0, insns, size);
 }
 
 int storm_run(struct storm_log *log, int program, void *context, uint32_t size)
@@ -332,7 +349,7 @@ static bool run_family(unsigned number, unsigned kills)
 static const struct family *family_nr(unsigned i)
 {
 	static const struct family *const others[] = {
-		&ring_family, &records_family, &samples_family};
+		&ring_family, &records_family, &samples_family, &pages_family, &timers_family};
 
 	if (i < nr_keyed_families)
 		return &keyed_families[i];

@@ -50,7 +50,7 @@ struct family {
 };
 
 extern const struct family keyed_families[], ring_family, prefix_families[], records_family;
-extern const struct family samples_family;
+extern const struct family samples_family, pages_family, timers_family;
 extern const unsigned nr_keyed_families, nr_prefix_families;
 extern unsigned storm_cpus;
 
@@ -63,6 +63,7 @@ long timed_call(struct storm_log *log, int command, union bpf_attr *attr);
 int storm_map(uint32_t type, uint32_t key_size, uint32_t value_size, uint32_t entries,
 	      uint32_t flags, int inner, int btf);
 int storm_program(const struct bpf_insn *insns, size_t size);
+int storm_program_of(uint32_t type, uint32_t attach_type, const struct bpf_insn *insns, size_t size);
 /* The program's result; context may be changed. */
 int storm_run(struct storm_log *log, int program, void *context, uint32_t size);
 bool storm_is_valid(int fd);
