@@ -320,6 +320,62 @@ static void misuse(void **state)
 	}
 }
 
+/* The context in R7; the tuple's addresses and ports are put in before the load, at 1 to 3. */
+#define LOOKUP_LISTENER                                                                            \
+	MOV_X(R7, R1), ST_K(W, R10, -12, 0), ST_K(W, R10, -8, 0), ST_K(W, R10, -4, 0),              \
+		MOV_X(R2, R10), ALU64_K(ADD, R2, -12), MOV_K(R3, 12), MOV_K(R4, -1),                \
+		MOV_K(R5, 0), CALL(BPF_FUNC_sk_lookup_tcp), MOV_X(R6, R0)
+/* A branch that is not the check for NULL. */
+#define BRANCH LD(W, R1, R7, 0), J_K(JEQ, R1, 0, 0)
+#define RELEASE_R6 MOV_X(R1, R6), CALL(BPF_FUNC_sk_release)
+
+/* The kernel does not load such programs at all. */
+static bool is_stopped(const struct bpf_insn *code, uint32_t ports)
+{
+	const uint8_t packet[64] = {0};
+	const int address = (int)htonl(INADDR_LOOPBACK);
+	struct bpf_insn insns[32] = {0};
+	union test_attr t = {.a = {.test = {.data_in = ptr64(packet),
+					    .data_size_in = sizeof(packet)}}};
+	long ret;
+	int fd;
+
+	memcpy(insns, code, sizeof(insns[0]) * insn_count(code));
+	insns[1].imm = insns[2].imm = address;
+	insns[3].imm = (int)ports;
+	fd = prog_load(BPF_PROG_TYPE_SCHED_CLS, 0, insns, insn_count(insns));
+	if (fd < 0)
+		return fd == -EACCES || fd == -EINVAL;
+	t.a.test.prog_fd = (uint32_t)fd;
+	ret = bpf_sys(BPF_PROG_TEST_RUN, &t, sizeof(union bpf_attr));
+	close(fd);
+	return ret == -EFAULT;
+}
+
+static void misuse_behind_branches(void **state)
+{
+	static const struct bpf_insn good[32] = {LOOKUP_LISTENER, J_K(JEQ, R6, 0, 4), BRANCH,
+						 RELEASE_R6, END};
+	static const struct bpf_insn cases[][32] = {
+		{LOOKUP_LISTENER, LD(W, R1, R7, 0), J_K(JEQ, R1, 0, 2), END, J_K(JEQ, R6, 0, 2),
+		 RELEASE_R6, END},
+		{LOOKUP_LISTENER, J_K(JEQ, R6, 0, 5), BRANCH, RELEASE_R6, LD(W, R1, R6, 4), END},
+		{LOOKUP_LISTENER, J_K(JEQ, R6, 0, 6), BRANCH, RELEASE_R6, RELEASE_R6, END},
+		{LOOKUP_LISTENER, J_K(JEQ, R6, 0, 5), BRANCH, ST_K(W, R6, 4, 0), RELEASE_R6, END},
+		{LOOKUP_LISTENER, J_K(JEQ, R6, 0, 5), BRANCH, ALU64_K(ADD, R6, 4), RELEASE_R6, END},
+	};
+	struct pair pair;
+	uint32_t ports;
+
+	assert_true(make_pair(&pair, AF_INET, SOCK_STREAM));
+	ports = 1 | (uint32_t)port_of(&pair.server_name) << 16;
+	assert_false(is_stopped(good, ports));
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (!is_stopped(cases[i], ports))
+			fail_msg("case %zu is not stopped", i);
+	close_pair(&pair);
+}
+
 static int make_all(void **state)
 {
 	skel = socket__open_and_load();
@@ -339,6 +395,7 @@ int main(void)
 		cmocka_unit_test(listeners), cmocka_unit_test(time_wait),
 		cmocka_unit_test(storages),  cmocka_unit_test(several),
 		cmocka_unit_test(cookies),   cmocka_unit_test(misuse),
+		cmocka_unit_test(misuse_behind_branches),
 	};
 
 	require_bpf();
