@@ -180,6 +180,16 @@ HELPER_FN(get_listener_sock)
 	return listens(run, r1) ? r1 : 0;
 }
 
+/* That of a packet in a test run is of no protocol. */
+HELPER_FN(tcp_sock)
+{
+	const struct vm_socket *found = vm_socket_at(run, r1);
+
+	if (!found || !found->is_full || found->seen.protocol != IPPROTO_TCP)
+		return 0;
+	return vm_faultf(run, "bpf_tcp_sock: the host does not tell what is in a TCP socket");
+}
+
 /*
  * SYN cookies. A listener hands them out while its queue is full; here none is, so it needs none,
  * and nobody can have got one.

@@ -123,6 +123,24 @@ SEC("tc") int several(struct __sk_buff *skb)
 	return same;
 }
 
+/* Neither the packet's socket nor one of UDP is of TCP. */
+SEC("cgroup_skb/egress") int no_tcp(struct __sk_buff *skb)
+{
+	struct bpf_sock *sk = skb->sk;
+	int done = 0;
+
+	if (!sk)
+		return 0;
+	done += !bpf_tcp_sock(sk);
+	done += !bpf_get_listener_sock(sk);
+	sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv4), netns, flags);
+	if (sk) {
+		done += !bpf_tcp_sock(sk);
+		bpf_sk_release(sk);
+	}
+	return done == 3;
+}
+
 /* SYN cookies of the listener: headers of IPv4 without options. */
 unsigned char ip[20] = {0x45}, tcp[20] = {[12] = 5 << 4};
 int ip_size = 20;

@@ -193,6 +193,16 @@ static void listeners(void **state)
 	close_pair(&pair);
 }
 
+static void no_tcp(void **state)
+{
+	struct pair pair;
+
+	assert_true(make_pair(&pair, AF_INET, SOCK_DGRAM));
+	assert_true(find(skel->progs.by_tc, &pair, htons(1), port_of(&pair.server_name)));
+	assert_int_equal(RUN(no_tcp), 1);
+	close_pair(&pair);
+}
+
 /* What is left of a connection is a socket to bpf_skc_lookup_tcp() only. */
 static void time_wait(void **state)
 {
@@ -396,6 +406,7 @@ int main(void)
 		cmocka_unit_test(storages),  cmocka_unit_test(several),
 		cmocka_unit_test(cookies),   cmocka_unit_test(misuse),
 		cmocka_unit_test(misuse_behind_branches),
+		cmocka_unit_test(no_tcp),
 	};
 
 	require_bpf();
