@@ -280,14 +280,14 @@ u32 helper_interface(const struct vm_run *run)
 }
 
 /*
- * Segments are always found too big: a test run's packet has no transport header to say how much of
- * it each one repeats.
+ * What is longer than the MTU may still be so in segments. How long those are is not known: a test
+ * run's packet has no transport header to say how much of it each one repeats.
  */
-static u64 check_long(const struct vm_run *run, u64 flags)
+static s64 check_long(const struct vm_run *run, u64 flags)
 {
 	if (!has_segments(run))
 		return BPF_MTU_CHK_RET_FRAG_NEEDED;
-	return flags & BPF_MTU_CHK_SEGS ? BPF_MTU_CHK_RET_SEGS_TOOBIG : BPF_MTU_CHK_RET_SUCCESS;
+	return flags & BPF_MTU_CHK_SEGS ? -EINVAL : BPF_MTU_CHK_RET_SUCCESS;
 }
 
 HELPER_FN(check_mtu)
@@ -295,6 +295,7 @@ HELPER_FN(check_mtu)
 	u32 *length = U64_PTR(r3);
 	const u64 known = is_xdp(run) ? 0 : BPF_MTU_CHK_SEGS;
 	struct interface interface;
+	s64 result = BPF_MTU_CHK_RET_SUCCESS;
 	s32 have;
 	int err;
 
@@ -305,7 +306,9 @@ HELPER_FN(check_mtu)
 		return HELPER_ERROR(-err);
 	have = (s32)(*length ? *length + header_bytes(&interface) : packet_len(run->packet)) +
 	       (s32)r4;
-	*length = interface.mtu;
-	return have <= (s32)(interface.mtu + header_bytes(&interface)) ? BPF_MTU_CHK_RET_SUCCESS
-								       : check_long(run, r5);
+	if (have > (s32)(interface.mtu + header_bytes(&interface)))
+		result = check_long(run, r5);
+	if (result >= 0)
+		*length = interface.mtu;
+	return (u64)result;
 }
