@@ -47,7 +47,8 @@ static void *storage_lookup(struct map *map, const void *owner)
 
 /*
  * Deletes what belonged to owners that are gone; the number of those that are left. By slots, since
- * keys may lead in circles in a file that somebody scribbled on.
+ * keys may lead in circles in a file that somebody scribbled on. Where a lock cannot be had the rest
+ * is for another time: so it may be with each of them.
  */
 static cold u32 sweep(struct map *map)
 {
@@ -58,10 +59,10 @@ static cold u32 sweep(struct map *map)
 	do {
 		count = 1;
 		err = hash_map_ops.walk(elements_of(map), &cursor, &owner, NULL, &count, false);
-		if (count && foreign_is_gone(map->ops->key_kind, &owner))
-			hash_map_ops.delete(elements_of(map), &owner);
-		else
+		if (!count || !foreign_is_gone(map->ops->key_kind, &owner))
 			left += count;
+		else if (hash_map_ops.delete(elements_of(map), &owner) == -EBUSY)
+			break;
 	} while (!err);
 	return left;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 
 #include "btf/btf_object.h"
+#include "maps/hash.h"
 #include "object/foreign.h"
 
 #define FAR_LIMIT 65536u
@@ -201,6 +202,30 @@ static void copied_words(void **state)
 	}
 }
 
+/* Owners that are gone, behind locks of a stranger who lives: no change waits for each of them. */
+static void locks_of_a_stranger(void **state)
+{
+	struct map *map = create(BPF_MAP_TYPE_TASK_STORAGE);
+	const struct {
+		void *sweeping;
+		struct map elements;
+	} *storage = map->local;
+	const struct hash *hash = hash_of(&storage->elements);
+	struct foreign owner;
+
+	for (u32 i = 0; i < 255; i++) {
+		owner = gone(i);
+		assert_int_equal(update(map, &owner, i + 1), 0);
+	}
+	for (u32 i = 0; i <= hash->stripe_mask; i++)
+		store_relaxed(&hash->stripes[i].lock.word, (u32)getppid());
+	for (u32 i = 255; i < 258; i++) {
+		owner = gone(i);
+		assert_int_equal(update(map, &owner, 1), -EBUSY);
+	}
+	close_map(map);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +233,7 @@ int main(void)
 		cmocka_unit_test(the_far_limit),
 		cmocka_unit_test(death_while_making_room),
 		cmocka_unit_test(copied_words),
+		cmocka_unit_test(locks_of_a_stranger),
 	};
 	const char *directory = make_realm_directory();
 
