@@ -58,9 +58,10 @@ static pid_t change_for_ever(struct map_header *header)
 	u32 *const words = (u32 *)header;
 	const pid_t child = fork();
 
-	if (!child)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (u32 i = 0; !child; i++) {
+	if (child)
+		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (u32 i = 0;; i++) {
 		u32 *word = &words[i % (offsetof(struct map_header, seed) / sizeof(u32))];
 		const u32 before = *word;
 
@@ -69,7 +70,6 @@ static pid_t change_for_ever(struct map_header *header)
 			cpu_relax();
 		store_relaxed(word, before);
 	}
-	return child;
 }
 
 /* Finds the map as a new process does, and uses it. */
