@@ -38,7 +38,9 @@ static int make_map(void)
 		.max_entries = WRITERS * KEYS,
 		.name = "timers",
 		.fields = {1,
-			   {{FIELD_TIMER, sizeof(struct timer), offsetof(struct value, timer)}}}};
+			   {{.kind = FIELD_TIMER,
+			     .size = sizeof(struct timer),
+			     .offset = offsetof(struct value, timer)}}}};
 
 	return map_create(&spec);
 }

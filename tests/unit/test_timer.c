@@ -64,8 +64,9 @@ static int open_objects(void **state)
 				.value_size = sizeof(struct value),
 				.max_entries = KEYS,
 				.name = "test",
-				.fields = {1, {{FIELD_TIMER, sizeof(struct timer),
-						offsetof(struct value, timer)}}}};
+				.fields = {1, {{.kind = FIELD_TIMER,
+						.size = sizeof(struct timer),
+						.offset = offsetof(struct value, timer)}}}};
 	struct object *object;
 	int fd = map_create(&spec);
 
