@@ -52,15 +52,11 @@ static struct map_header *header_of_file(u32 id)
 }
 
 /* Puts one number after the other into each of the first words of the header, and back. */
-static pid_t change_for_ever(struct map_header *header)
+static void change_for_ever(struct map_header *header)
 {
 	static const u32 numbers[] = {0, 1, BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_ARRAY, 1 << 20, UINT32_MAX};
 	u32 *const words = (u32 *)header;
-	const pid_t child = fork();
 
-	if (child)
-		return child;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (u32 i = 0;; i++) {
 		u32 *word = &words[i % (offsetof(struct map_header, seed) / sizeof(u32))];
 		const u32 before = *word;
@@ -70,6 +66,17 @@ static pid_t change_for_ever(struct map_header *header)
 			cpu_relax();
 		store_relaxed(word, before);
 	}
+}
+
+static pid_t start_changes(struct map_header *header)
+{
+	const pid_t child = fork();
+
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		change_for_ever(header);
+	}
+	return child;
 }
 
 /* Finds the map as a new process does, and uses it. */
@@ -93,7 +100,7 @@ static void header_changes(u32 type)
 	int status;
 
 	make_pinned(type);
-	writer = change_for_ever(header_of_file(1));
+	writer = start_changes(header_of_file(1));
 	for (int i = 0; i < USERS; i++) {
 		user = fork();
 		if (!user) {
