@@ -62,6 +62,15 @@ def declaration_problems():
         yield f"{name}: {'no export' if name in declared else 'not declared'}"
 
 
+def unload_problems(library):
+    """Threads of ours run in it, whoever calls dlclose()."""
+    output = subprocess.run(
+        ["readelf", "-d", library], check=True, capture_output=True, text=True
+    ).stdout
+    if "NODELETE" not in output:
+        yield "dlclose() unmaps the library"
+
+
 def main():
     library, compiler, *plus = sys.argv[1:]
     compilers = [(compiler, "c", "c99"), (compiler, "c", "c11")]
@@ -70,6 +79,7 @@ def main():
         ("the header compiles alone", header_problems(compilers)),
         ("the library exports what its maps say", export_problems(library)),
         ("the header declares what the library exports", declaration_problems()),
+        ("the library stays where it is", unload_problems(library)),
     ]
     print(f"1..{len(cases)}")
     failed = False
