@@ -17,7 +17,7 @@
 #include "base/syscall.h"
 #include "object/internal.h"
 
-#define WEIGHT_SHIFT 18 /* an object weighs 1, and 1 more for each 256 KiB */
+#define WEIGHT_SHIFT 18 /* an object weighs 1, and 1 more for each 256 KiB that it takes */
 #define COLLECT_MIN 32  /* weight that is not worth a collection */
 
 /* Calls visit for each entry of the directory; ends early when that returns false. */
@@ -72,9 +72,9 @@ static u32 parse_name(const char *name, u32 *id)
 	return 0;
 }
 
-u32 object_weight(u64 size)
+u32 object_weight(const struct stat *st)
 {
-	return 1 + (u32)MIN(size >> WEIGHT_SHIFT, (u64)INT_MAX / 2);
+	return 1 + (u32)MIN((u64)st->st_blocks * 512 >> WEIGHT_SHIFT, (u64)INT_MAX / 2);
 }
 
 /*
@@ -252,7 +252,7 @@ static bool collect_object(const char *name, void *arg)
 	if (!parse_name(name, &id) || sys_fstatat(c->dir, name, &st, AT_SYMLINK_NOFOLLOW))
 		return true;
 	if (!is_garbage(c->dir, name, &st) || sys_unlinkat(c->dir, name, 0)) {
-		c->kept += object_weight((u64)st.st_size);
+		c->kept += object_weight(&st);
 		if (S_ISREG(st.st_mode) && st.st_nlink > 1)
 			c->changed |= release_unused(c->dir, name, &st);
 		return true;

@@ -31,8 +31,9 @@ const struct object_type *object_type_of(u32 kind);
 /* A descriptor of the object with this file name. Needs the realm lock. -ENOENT, -EMFILE. */
 must_check int object_open_named(const char *name, enum object_access access);
 
-/* What a file of this size weighs in the decision to collect. */
-u32 object_weight(u64 size);
+struct stat;
+/* What a file weighs in the decision to collect. */
+u32 object_weight(const struct stat *st);
 void object_collect_if_due(void);
 /* Drops all references of a holder. False if there is nothing or it cannot be removed. */
 bool object_remove_refs(int dir, const char *holder);

@@ -42,7 +42,6 @@
 #define EVICTED (1u << 30) /* in users; far above any number of threads */
 #define OBJECT_NAME_BYTES 48      /* "<type name>.<id>.<slot>" */
 #define TABLE_MIN 64
-#define WEIGHT_SHIFT 18 /* an object weighs 1, and 1 more for each 256 KiB */
 
 struct table {
 	u32 mask;
@@ -790,6 +789,7 @@ static int publish_under_next_id(struct object *object, struct object *const *re
 				 unsigned nr_refs, enum object_access access)
 {
 	struct object *winner;
+	struct stat st;
 	u64 identity;
 	int fd, err = take_id(object);
 
@@ -807,10 +807,11 @@ static int publish_under_next_id(struct object *object, struct object *const *re
 	err = fd;
 	if (fd < 0)
 		goto detach;
+	if (!sys_fstat(object->fd, &st))
+		atomic_add(&realm_state()->created, object_weight(&st));
 	sys_close(object->fd);
 	object->fd = -1;
 	object->named_by = fd;
-	atomic_add(&realm_state()->created, object_weight(object->region.size));
 	/*
 	 * Another thread may have found the name and attached the object before us, or the table
 	 * may not grow: ours then serves the caller only and goes with its use.
