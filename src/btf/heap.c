@@ -45,7 +45,7 @@ void *heap_memory(const struct heap *heap, u32 offset, u32 size)
 	const u32 block = offset / BLOCK_BYTES;
 
 	if (!block || block > load_relaxed(&header_of(heap)->blocks) || offset % 8 ||
-	    offset > HEAP_BYTES - size)
+	    offset % BLOCK_BYTES > BLOCK_BYTES - size)
 		return NULL;
 	return heap->base + offset;
 }
@@ -74,21 +74,33 @@ static struct local_object *take_free(struct heap *heap, u32 class)
 	return object;
 }
 
-/* Two that need one at the same time both get one, and the first is used. */
+/* A block that no class has, with memory; 0: there is none. */
+static u32 take_block(struct heap *heap)
+{
+	u32 *blocks = &header_of(heap)->blocks;
+	u32 block = load_relaxed(blocks);
+
+	do
+		if (block >= BLOCKS - 1 ||
+		    populate(heap, (block + 1) * BLOCK_BYTES, BLOCK_BYTES))
+			return 0;
+	while (!atomic_cas(blocks, &block, block + 1));
+	return block + 1;
+}
+
+/* Two that need one at the same time both get one: the slots of the second are free ones. */
 static bool add_block(struct heap *heap, u32 class, u64 fresh)
 {
 	struct heap_header *header = header_of(heap);
-	u32 block = load_relaxed(&header->blocks);
+	const u32 block = take_block(heap), start = block * BLOCK_BYTES;
 
-	do
-		if (block >= BLOCKS - 1)
-			return false;
-	while (!atomic_cas(&header->blocks, &block, block + 1));
-	block++;
-	if (populate(heap, block * BLOCK_BYTES, BLOCK_BYTES))
+	if (!block)
 		return false;
 	store_release(&header->class_of[block], (u8)(class + 1));
-	atomic_cas(&header->classes[class].fresh, &fresh, (u64)block << 32);
+	if (atomic_cas(&header->classes[class].fresh, &fresh, (u64)block << 32))
+		return true;
+	for (u32 at = 0; at + sizes[class] <= BLOCK_BYTES; at += sizes[class])
+		heap_free(heap, (struct local_object *)(void *)(heap->base + start + at));
 	return true;
 }
 

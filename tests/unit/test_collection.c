@@ -427,6 +427,30 @@ static void threads_share_the_heap(void **state)
 	}
 }
 
+/* A heap of its own, whose memory ends for a while. */
+static void room_comes_back(void **state)
+{
+	struct region small = {.size = HEAP_BYTES};
+	struct heap other = {&small, NULL};
+	u8 *end;
+
+	small.base = mmap(NULL, HEAP_BYTES, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_ptr_not_equal(small.base, MAP_FAILED);
+	other.base = small.base;
+	end = small.base + 2 * HEAP_OBJECT_MAX;
+	assert_int_equal(heap_prepare(&other), 0);
+	assert_int_equal(mprotect(end, HEAP_BYTES - 2 * HEAP_OBJECT_MAX, PROT_NONE), 0);
+	assert_non_null(heap_alloc(&other, 1, HEAP_OBJECT_MAX / 2));
+	for (u32 i = 0; i < 2 * HEAP_BYTES / HEAP_OBJECT_MAX; i++)
+		assert_null(heap_alloc(&other, 1, HEAP_OBJECT_MAX / 2));
+	assert_null(heap_memory(&other, 2 * HEAP_OBJECT_MAX - 8, 16));
+	assert_null(heap_memory(&other, 2 * HEAP_OBJECT_MAX, 16));
+	assert_int_equal(mprotect(end, HEAP_BYTES - 2 * HEAP_OBJECT_MAX, PROT_READ | PROT_WRITE), 0);
+	assert_non_null(heap_alloc(&other, 1, HEAP_OBJECT_MAX / 2));
+	munmap(small.base, HEAP_BYTES);
+}
+
 static void a_full_heap_says_so(void **state)
 {
 	u32 count = 0;
@@ -451,6 +475,7 @@ int main(void)
 		cmocka_unit_test(deaths_in_trees),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(threads_share_the_heap),
+		cmocka_unit_test(room_comes_back),
 		cmocka_unit_test(a_full_heap_says_so),
 	};
 
