@@ -320,6 +320,19 @@ static struct rb_node *previous(const struct collection *tree, struct rb_node *n
 	return NULL;
 }
 
+/* Who died may have left a node that says it is in the tree and is not: no way leads to it. */
+static bool is_in(const struct collection *tree, const struct rb_node *node)
+{
+	const struct rb_node *parent;
+
+	for (u32 depth = 0; depth < DEPTH_MAX && (parent = parent_of(tree, node)); depth++) {
+		if (!side_of(tree, parent, node) && parent->child[LEFT] != offset_of(tree, node))
+			return false;
+		node = parent;
+	}
+	return root_of(tree)->top == offset_of(tree, node);
+}
+
 /* The only child, if any, takes the place of the node. */
 static void unlink_node(const struct collection *tree, struct rb_node *node)
 {
@@ -368,6 +381,8 @@ bool rbtree_remove(const struct collection *tree, struct rb_node *node)
 	if (load_acquire(&node->owner) != tree->owner)
 		return false;
 	intact(tree);
+	if (!is_in(tree, node))
+		return false;
 	before = previous(tree, node);
 	change_begin(tree);
 	store_release(before ? &before->next : &root_of(tree)->first, node->next);
@@ -395,5 +410,5 @@ struct rb_node *rbtree_child(const struct collection *tree, struct rb_node *node
 	if (load_acquire(&node->owner) != tree->owner)
 		return NULL;
 	intact(tree);
-	return child_of(tree, node, right);
+	return is_in(tree, node) ? child_of(tree, node, right) : NULL;
 }

@@ -339,6 +339,24 @@ static void deaths_in_trees(void **state)
 	}
 }
 
+/* Others may have such an object in a list: there it is still one of theirs. */
+static void who_died_adding_left_a_tree(void **state)
+{
+	for (u32 i = 0; i < 4; i++)
+		assert_int_equal(rbtree_add(&tree, &items[i]->node, is_less, NULL), 0);
+	items[4]->node.owner = OWNER + 1;
+	assert_null(rbtree_child(&tree, &items[4]->node, false));
+	assert_false(rbtree_remove(&tree, &items[4]->node));
+	check_tree(15);
+	items[4]->node.parent = items[3]->node.parent;
+	items[4]->node.child[0] = heap_offset(&heap, &items[0]->node);
+	assert_false(rbtree_remove(&tree, &items[4]->node));
+	check_tree(15);
+	memset(&items[4]->node, 0, sizeof(items[4]->node));
+	for (u32 i = 0; i < 4; i++)
+		assert_true(rbtree_remove(&tree, &items[i]->node));
+}
+
 /* Whatever the links are, all ends, and nothing beyond the heap is touched. */
 static void nonsense(void **state)
 {
@@ -473,6 +491,7 @@ int main(void)
 		cmocka_unit_test(who_cannot_compare_changes_nothing),
 		cmocka_unit_test(deaths_in_lists),
 		cmocka_unit_test(deaths_in_trees),
+		cmocka_unit_test(who_died_adding_left_a_tree),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(threads_share_the_heap),
 		cmocka_unit_test(room_comes_back),
