@@ -147,6 +147,8 @@ HELPER_FN(spin_unlock)
 	if (U64_PTR(r1) != run->spin_lock)
 		return vm_faultf(run, run->spin_lock ? "bpf_spin_unlock of different lock"
 						     : "bpf_spin_unlock without taking a lock");
+	if (run->comparing)
+		return vm_faultf(run, "the callback of a tree drops its lock");
 	lock_release(run->spin_lock);
 	run->spin_lock = NULL;
 	return 0;

@@ -145,10 +145,20 @@ static int is_less(void *context, struct rb_node *a, struct rb_node *b)
 	const struct question *question = context;
 	const u64 arguments[4] = {PTR_U64(a), PTR_U64(b), 0, 0};
 	u64 answer;
+	int err;
 
-	if (vm_callback(question->run, question->callback, arguments, &answer))
-		return -EFAULT;
-	return answer != 0;
+	question->run->comparing = true;
+	err = vm_callback(question->run, question->callback, arguments, &answer);
+	question->run->comparing = false;
+	return err ? -EFAULT : answer != 0;
+}
+
+static bool find_tree_to_change(struct vm_run *run, u64 address, struct root *root)
+{
+	if (!run->comparing)
+		return find_root(run, address, FIELD_RB_ROOT, root);
+	vm_faultf(run, "the callback of a tree changes a tree");
+	return false;
 }
 
 KFUNC_FN(rbtree_add_impl)
@@ -158,7 +168,7 @@ KFUNC_FN(rbtree_add_impl)
 	struct root root;
 	int err;
 
-	if (!find_root(run, r1, FIELD_RB_ROOT, &root))
+	if (!find_tree_to_change(run, r1, &root))
 		return 0;
 	object = given(run, &root, r2);
 	if (!object)
@@ -173,7 +183,7 @@ KFUNC_FN(rbtree_remove)
 {
 	struct root root;
 
-	if (!find_root(run, r1, FIELD_RB_ROOT, &root) || !find_node(run, &root, r2))
+	if (!find_tree_to_change(run, r1, &root) || !find_node(run, &root, r2))
 		return 0;
 	return rbtree_remove(&root.collection, U64_PTR(r2)) ? taken(run, &root, U64_PTR(r2)) : 0;
 }

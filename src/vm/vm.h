@@ -178,6 +178,7 @@ struct vm_run {
 	struct vm_reference references[VM_OBJECTS];
 	struct vm_redirect redirect;
 	struct lock *spin_lock; /* in a map's value, that the program holds now */
+	bool comparing;        /* in the callback of a tree, which must find it as it left it */
 	struct vm_open open;
 	u64 insns_left;        /* instruction budget; a run that uses it up faults */
 	struct vm_fault fault;

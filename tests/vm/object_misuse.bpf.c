@@ -116,6 +116,48 @@ SEC("?tc") int node(struct __sk_buff *skb)
 	return 0;
 }
 
+static bool unlocks(struct bpf_rb_node *a, const struct bpf_rb_node *b)
+{
+	bpf_spin_unlock(&tree_lock);
+	bpf_spin_lock(&tree_lock);
+	return false;
+}
+
+static bool removes(struct bpf_rb_node *a, const struct bpf_rb_node *b)
+{
+	struct bpf_rb_node *node = bpf_rbtree_remove(&tree, (struct bpf_rb_node *)b);
+
+	if (node)
+		bpf_rbtree_add_impl(&tree, node, unlocks, NULL, 0);
+	return false;
+}
+
+/* The callback is asked when there is one to compare with. */
+static __always_inline void add_two(bool (*less)(struct bpf_rb_node *a, const struct bpf_rb_node *b))
+{
+	for (int i = 0; i < 2; i++) {
+		struct shared *shared = new(struct shared);
+
+		if (!shared)
+			return;
+		bpf_spin_lock(&tree_lock);
+		bpf_rbtree_add_impl(&tree, &shared->node, less, NULL, 0);
+		bpf_spin_unlock(&tree_lock);
+	}
+}
+
+SEC("?tc") int less_unlocks(struct __sk_buff *skb)
+{
+	add_two(unlocks);
+	return 0;
+}
+
+SEC("?tc") int less_removes(struct __sk_buff *skb)
+{
+	add_two(removes);
+	return 0;
+}
+
 SEC("?tc") int refcount(struct __sk_buff *skb)
 {
 	struct item *item = new(struct item), *more;
