@@ -105,6 +105,9 @@ static int batch_by_key(struct call *call, struct map *map)
 	u8 *key = memory_alloc(map->key_size), *last = memory_alloc(map->key_size);
 	u8 *value = memory_alloc(map_user_value_size(map)), *swap;
 	bool have_last = attr->batch.in_batch;
+	/* More keys in a row without an element than there can be: the file leads in circles. */
+	const u64 most = MAX((u64)map->max_entries, 1u << 16);
+	u64 passed = 0;
 	u32 done = 0;
 	int err = key && last && value ? 0 : -ENOMEM;
 
@@ -113,13 +116,14 @@ static int batch_by_key(struct call *call, struct map *map)
 	if (err)
 		goto out;
 	while (done < attr->batch.count) {
-		err = map_get_next_key(map, have_last ? last : NULL, key);
+		err = passed <= most ? map_get_next_key(map, have_last ? last : NULL, key) : -EINTR;
 		if (err)
 			break;
 		err = copy_out(attr, map, key, value, done);
 		if (err && err != -ENOENT)
 			goto out;
 		done += !err; /* an element deleted meanwhile is passed over */
+		passed = err ? passed + 1 : 0;
 		err = 0;
 		swap = last;
 		last = key;

@@ -7,6 +7,7 @@
 
 #include "unit/realm_cases.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -145,6 +146,41 @@ static void test_arena_comes_late(void **state)
 	IN_CHILD(arena_comes_late());
 }
 
+/* The only node of a trie gets the bytes of another key: whoever goes on from there begins anew. */
+static void trie_leads_in_circles(void)
+{
+	union bpf_attr map = {.map_type = BPF_MAP_TYPE_LPM_TRIE,
+			      .key_size = 8,
+			      .value_size = 8,
+			      .max_entries = 4,
+			      .map_flags = BPF_F_NO_PREALLOC};
+	u32 key[2] = {32, htobe32(0x0a0b0c0d)}, cursor[2], keys[8];
+	u64 value = 1, values[4], *word;
+	union bpf_attr set = {.map_fd = (u32)call(BPF_MAP_CREATE, &map),
+			      .key = PTR_U64(key),
+			      .value = PTR_U64(&value)};
+	union bpf_attr batch = {.batch = {.map_fd = set.map_fd,
+					  .out_batch = PTR_U64(cursor),
+					  .keys = PTR_U64(keys),
+					  .values = PTR_U64(values),
+					  .count = 4}};
+	struct object *object;
+
+	alarm(60);
+	CHECK(call(BPF_MAP_UPDATE_ELEM, &set) == 0);
+	CHECK(!object_from_fd((int)set.map_fd, OBJECT_MAP, &object, NULL));
+	for (word = (u64 *)(void *)object->region.base; *word != 0x0a0b0c0dull << 32;)
+		word++;
+	*word = 0xf50b0c0dull << 32;
+	CHECK(call(BPF_MAP_LOOKUP_BATCH, &batch) == -EINTR);
+	object_put(object);
+}
+
+static void test_trie_leads_in_circles(void **state)
+{
+	IN_CHILD(trie_leads_in_circles());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -152,6 +188,7 @@ int main(void)
 		CASE(test_header_of_array),
 		CASE(test_header_of_lru_hash),
 		CASE(test_arena_comes_late),
+		CASE(test_trie_leads_in_circles),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
