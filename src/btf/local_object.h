@@ -12,6 +12,8 @@
 #define FIELDS_OF_ROOTS (BTF_FIELD_BIT(FIELD_LIST_HEAD) | BTF_FIELD_BIT(FIELD_RB_ROOT))
 #define FIELDS_OF_OBJECTS (FIELDS_OF_ROOTS | BTF_FIELD_BIT(FIELD_KPTR))
 
+#define LOCAL_PERCPU_MAX 512u /* bytes of an object of which each CPU has a copy */
+
 /* What a struct type has; kept by the process once it was looked up. */
 struct local_type {
 	u32 size;

@@ -581,18 +581,23 @@ static int check_helper_call(struct walk *w, s32 id)
 
 static int check_kfunc_argument(struct walk *w, const struct kfunc *kfunc, u32 reg)
 {
-	const u8 kind = w->regs[reg].kind;
+	const struct known *known = &w->regs[reg];
+	const u8 arg = kfunc->call.args[reg - 1];
 
-	switch (kfunc->call.args[reg - 1]) {
+	switch (arg) {
 	case ARG_NONE:
 	case ARG_UNSAFE:
 		return 0;
 	case ARG_ANY:
-		if (w->written & 1u << reg && (kind == UNKNOWN || kind == SCALAR))
-			return 0;
+	case ARG_TYPE:
+	case ARG_TYPE_PERCPU:
+		if (w->written & 1u << reg && (known->kind == UNKNOWN || known->kind == SCALAR))
+			break;
 		verbose(w->v, "R%u is not a scalar\n", reg);
 		return -EINVAL;
 	}
+	if (known->exact && (arg == ARG_TYPE || arg == ARG_TYPE_PERCPU))
+		return check_local_type(w->v, known->number, arg == ARG_TYPE_PERCPU);
 	return check_read(w, reg);
 }
 

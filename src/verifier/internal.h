@@ -66,6 +66,8 @@ int find_kfuncs(struct verifier *v);
 const struct kernel_function *kfunc_called(const struct verifier *v, const struct bpf_insn *insn);
 /* May the program make the call at pc? *kfunc is its row then. */
 int check_kfunc_permission(struct verifier *v, u32 pc, const struct kfunc **kfunc);
+/* local_types.c: may the program make objects of the type with this number, or copies for all CPUs? */
+int check_local_type(struct verifier *v, u64 id, bool percpu);
 /* Turns the calls into the file form. */
 void resolve_kfuncs(struct verifier *v);
 void free_kfuncs(struct verifier *v);

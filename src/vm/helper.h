@@ -51,6 +51,8 @@ enum helper_arg {
 	ARG_CTX_OR_NULL,
 	ARG_TIMER,        /* the timer of a map's value */
 	ARG_WQ,           /* its work queue */
+	ARG_TYPE,         /* number of a struct type in the program's BTF */
+	ARG_TYPE_PERCPU,  /* that of one of which each CPU can have a copy */
 };
 
 enum helper_ret { RET_INT, RET_VOID, RET_MAP_VALUE_OR_NULL, RET_MEM_OR_NULL };

@@ -183,4 +183,35 @@ SEC("?tc") int pointer(struct __sk_buff *skb)
 	return 0;
 }
 
+/* What is refused at load everywhere; test_object_misuse.c has why. */
+
+struct copied {
+	struct {
+		__u8 bytes[300];
+	} parts[2];
+};
+
+struct pointing {
+	void *to;
+};
+
+#define TYPE(name, make, drop, id)                                                                 \
+	SEC("?tc") int type_##name(struct __sk_buff *skb)                                          \
+	{                                                                                          \
+		void *object = make(id, NULL);                                                     \
+                                                                                                   \
+		if (object)                                                                        \
+			drop(object, NULL);                                                        \
+		return 0;                                                                          \
+	}
+#define OF(type) bpf_core_type_id_local(type)
+
+TYPE(none, bpf_obj_new_impl, bpf_obj_drop_impl, 0x7fffffff)
+TYPE(zero, bpf_obj_new_impl, bpf_obj_drop_impl, 0)
+TYPE(long, bpf_obj_new_impl, bpf_obj_drop_impl, 1ull << 32 | 1)
+TYPE(number, bpf_obj_new_impl, bpf_obj_drop_impl, OF(__u32))
+TYPE(size, bpf_percpu_obj_new_impl, bpf_percpu_obj_drop_impl, OF(struct copied))
+TYPE(pointer, bpf_percpu_obj_new_impl, bpf_percpu_obj_drop_impl, OF(struct pointing))
+TYPE(field, bpf_percpu_obj_new_impl, bpf_percpu_obj_drop_impl, OF(struct item))
+
 char LICENSE[] SEC("license") = "GPL";
