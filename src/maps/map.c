@@ -445,6 +445,11 @@ static void map_fill(struct map *map, const struct map_header *header)
 			map->wq_at = (s32)map->fields.list[i].offset;
 }
 
+static u32 types_of(const struct map *map)
+{
+	return map->types ? map->types->object.id : 0;
+}
+
 static void template_init(struct map_template *template, const struct map *inner)
 {
 	*template = (struct map_template){
@@ -453,6 +458,7 @@ static void template_init(struct map_template *template, const struct map *inner
 		.value_size = inner->value_size,
 		.max_entries = inner->max_entries,
 		.flags = inner->flags,
+		.types = types_of(inner),
 		.fields = inner->fields,
 	};
 }
@@ -473,7 +479,7 @@ bool map_inner_matches(const struct map *outer, const struct map *inner)
 
 	return inner->type == template->type && inner->key_size == template->key_size &&
 	       inner->value_size == template->value_size && inner->flags == template->flags &&
-	       fields_equal(&inner->fields, &template->fields) &&
+	       fields_equal(&inner->fields, &template->fields) && types_of(inner) == template->types &&
 	       (any_entries || inner->max_entries == template->max_entries);
 }
 

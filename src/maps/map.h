@@ -30,6 +30,7 @@ struct map_template {
 	u32 value_size;
 	u32 max_entries;
 	u32 flags;
+	u32 types; /* the BTF of what their values hold, which must be the same; 0: they hold nothing */
 	struct btf_fields fields;
 };
 

@@ -374,6 +374,18 @@ static int add_types(struct prog *prog, u32 btf_id)
 	return btf_object_use_heap(btf_object_of(object));
 }
 
+/* Those of inner maps, too, unless they have gone, and with them all that could be an inner map. */
+static int add_types_of(struct prog *prog, const struct map *map)
+{
+	const u32 inner = map->header->inner.types;
+	int err = map->types ? add_types(prog, map->types->object.id) : 0;
+
+	if (err || !inner)
+		return err;
+	err = add_types(prog, inner);
+	return err == -ENOENT ? 0 : err;
+}
+
 /* A pointer in a value is a number; what loads it is the interpreter, as a load of machine code is one. */
 static int attach_types(struct prog *prog)
 {
@@ -385,8 +397,7 @@ static int attach_types(struct prog *prog)
 	if (makes && prog->checked.btf_id)
 		err = add_types(prog, prog->checked.btf_id);
 	for (u32 i = 0; i < prog->nr_maps && !err; i++)
-		if (prog->maps[i]->types)
-			err = add_types(prog, prog->maps[i]->types->object.id);
+		err = add_types_of(prog, prog->maps[i]);
 	for (u32 i = 0; i < prog->nr_types; i++)
 		prog->opaque |= prog->types[i]->has_pointers;
 	return err;

@@ -23,7 +23,7 @@ struct percpu_slot {
 	struct plain *plain;
 };
 
-struct {
+struct slot_map {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 2);
 	__type(key, __u32);
@@ -36,6 +36,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct percpu_slot);
 } percpu_slots SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__array(values, struct slot_map);
+} outer SEC(".maps") = {.values = {&slots}};
 
 SEC("tc") int slot_put(struct __sk_buff *skb)
 {
@@ -77,6 +84,25 @@ SEC("tc") int slot_take(struct __sk_buff *skb)
 SEC("tc") int slot_read(struct __sk_buff *skb)
 {
 	struct slots *slot = bpf_map_lookup_elem(&slots, &key);
+	struct plain *plain;
+	int found = 0;
+
+	if (!slot)
+		return -1;
+	bpf_rcu_read_lock();
+	plain = slot->plain;
+	if (plain)
+		found = (int)plain->key;
+	bpf_rcu_read_unlock();
+	return found;
+}
+
+/* The same in a map that this program finds in another. */
+SEC("tc") int inner_read(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	void *inner = bpf_map_lookup_elem(&outer, &zero);
+	struct slots *slot = inner ? bpf_map_lookup_elem(inner, &key) : NULL;
 	struct plain *plain;
 	int found = 0;
 

@@ -9,23 +9,36 @@
 #include "skeleton_run.h"
 #include "tag_pointers.h"
 
-static struct kptr *skel;
+static struct kptr *skel, *other;
 
 #include "local_object_run.h"
 
+static struct kptr *open_and_load(void)
+{
+	struct kptr *loaded = kptr__open();
+
+	if (!loaded)
+		return NULL;
+	tag_pointers(bpf_object__btf(loaded->obj), "slots", "kptr");
+	tag_pointers(bpf_object__btf(loaded->obj), "percpu_slot", "percpu_kptr");
+	if (!kptr__load(loaded))
+		return loaded;
+	kptr__destroy(loaded);
+	return NULL;
+}
+
+/* The other one has BTF of its own. */
 static int load(void **state)
 {
-	skel = kptr__open();
-	if (!skel)
-		return -1;
-	tag_pointers(bpf_object__btf(skel->obj), "slots", "kptr");
-	tag_pointers(bpf_object__btf(skel->obj), "percpu_slot", "percpu_kptr");
-	return kptr__load(skel);
+	skel = open_and_load();
+	other = open_and_load();
+	return !skel || !other;
 }
 
 static int unload(void **state)
 {
 	kptr__destroy(skel);
+	kptr__destroy(other);
 	return 0;
 }
 
@@ -54,6 +67,24 @@ static void pointers(void **state)
 	assert_int_equal(bpf_map_lookup_elem(map, &key, words), 0);
 	assert_int_equal(words[0], UINT64_MAX);
 	assert_int_equal(words[1], 0);
+}
+
+/* Inner maps hold objects of the same BTF. */
+static void inner_maps(void **state)
+{
+	const int outer = bpf_map__fd(skel->maps.outer);
+	int inner = bpf_map__fd(skel->maps.slots);
+	uint32_t zero = 0;
+
+	skel->bss->key = 1;
+	assert_int_equal(RUN(inner_read), 0);
+	assert_int_equal(DO(slot_put, 21), 0);
+	assert_int_equal(RUN(inner_read), 21);
+	assert_int_equal(RUN(slot_take), 1);
+	assert_int_equal(RUN(inner_read), 0);
+	assert_int_equal(bpf_map_update_elem(outer, &zero, &inner, BPF_ANY), 0);
+	inner = bpf_map__fd(other->maps.slots);
+	assert_int_equal(bpf_map_update_elem(outer, &zero, &inner, BPF_ANY), -EINVAL);
 }
 
 static void bags(void **state)
@@ -86,6 +117,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pointers),
+		cmocka_unit_test(inner_maps),
 		cmocka_unit_test(bags),
 		cmocka_unit_test(percpu),
 	};
