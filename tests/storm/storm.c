@@ -349,7 +349,8 @@ static bool run_family(unsigned number, unsigned kills)
 static const struct family *family_nr(unsigned i)
 {
 	static const struct family *const others[] = {
-		&ring_family, &records_family, &samples_family, &pages_family, &timers_family};
+		&ring_family,  &records_family, &samples_family,
+		&pages_family, &timers_family,	&objects_family};
 
 	if (i < nr_keyed_families)
 		return &keyed_families[i];

@@ -50,7 +50,7 @@ struct family {
 };
 
 extern const struct family keyed_families[], ring_family, prefix_families[], records_family;
-extern const struct family samples_family, pages_family, timers_family;
+extern const struct family samples_family, pages_family, timers_family, objects_family;
 extern const unsigned nr_keyed_families, nr_prefix_families;
 extern unsigned storm_cpus;
 
