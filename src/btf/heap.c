@@ -131,8 +131,10 @@ struct local_object *heap_alloc(struct heap *heap, u32 type, u32 size)
 	object = take_free(heap, class) ?: take_fresh(heap, class);
 	if (!object)
 		return NULL;
-	memset(object, 0, sizeof(*object) + size);
+	memset(object + 1, 0, size);
+	store_relaxed(&object->next, 0); /* who comes late to the free slot still looks at it */
 	object->type = type;
+	object->copies = 0;
 	store_release(&object->refs, 1);
 	return object;
 }
