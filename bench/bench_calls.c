@@ -7,6 +7,8 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 
+#include "../tests/vm/local_object.h"
+
 #include "bench.h"
 #include "bench_bpf.h"
 #include "bench_calls.skel.h"
@@ -78,6 +80,10 @@ static const struct bench rows[] = {
 	{.name = "bpf_get_stackid, user stack", .program = "stack_id"},
 	{.name = "arena alloc+free 1 page", .program = "arena_pages", .size = 1},
 	{.name = "arena alloc+free 16 pages", .program = "arena_pages", .size = 16},
+	{.name = "bpf_obj_new, bpf_obj_drop", .program = "object_new_drop"},
+	{.name = "list push, pop, each under its lock", .program = "list_push_pop"},
+	{.name = "new in rbtree of 16, first goes", .program = "tree_add_remove", .size = 16},
+	{.name = "new in rbtree of 1k, first goes", .program = "tree_add_remove", .size = 1024},
 };
 
 const struct bench_table bench_calls_programs = {&calls, rows, ARRAY_SIZE(rows)};
