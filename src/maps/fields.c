@@ -36,16 +36,16 @@ void fields_write_around(const struct btf_fields *fields, void *shared, const vo
 	write_part(shared, src, from, size);
 }
 
-/* A lock that is not to be had leaves the lists and trees as they are. */
+/* A lock that is not to be had leaves the lists and trees as they are; pointers need none. */
 static cold void drop_objects(const struct map *map, void *shared)
 {
-	const bool lock = btf_field_from(&map->fields, FIELDS_OF_ROOTS, 0);
+	const bool has_roots = btf_field_from(&map->fields, FIELDS_OF_ROOTS, 0);
+	const bool locked = has_roots && !value_lock(map, shared);
 
-	if (lock && value_lock(map, shared))
-		return;
 	for (u32 i = 0; i < map->fields.count; i++)
-		local_field_clear(map->types, &map->fields.list[i], shared);
-	if (lock)
+		if (locked || map->fields.list[i].kind == FIELD_KPTR)
+			local_field_clear(map->types, &map->fields.list[i], shared);
+	if (locked)
 		value_unlock(map, shared);
 }
 
