@@ -155,7 +155,7 @@ void heap_free(struct heap *heap, struct local_object *object)
 	while (!atomic_cas(&to->free, &top, ((top >> 32) + 1) << 32 | offset));
 }
 
-struct local_object *heap_object_at(const struct heap *heap, u64 address)
+struct local_object *heap_slot_at(const struct heap *heap, u64 address)
 {
 	const u64 at = address - PTR_U64(heap->base);
 	const u32 block = (u32)(at / BLOCK_BYTES);
@@ -172,5 +172,12 @@ struct local_object *heap_object_at(const struct heap *heap, u64 address)
 	if (offset + size > BLOCK_BYTES)
 		return NULL;
 	object = (struct local_object *)(void *)(heap->base + block * BLOCK_BYTES + offset);
-	return load_acquire(&object->refs) && address >= PTR_U64(object + 1) ? object : NULL;
+	return address >= PTR_U64(object + 1) ? object : NULL;
+}
+
+struct local_object *heap_object_at(const struct heap *heap, u64 address)
+{
+	struct local_object *object = heap_slot_at(heap, address);
+
+	return object && load_acquire(&object->refs) ? object : NULL;
 }

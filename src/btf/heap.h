@@ -36,6 +36,8 @@ must_check int heap_prepare(const struct heap *heap);
 struct local_object *heap_alloc(struct heap *heap, u32 type, u32 size);
 /* One without references. */
 void heap_free(struct heap *heap, struct local_object *object);
+/* The slot, of an object or free, with address in its memory; NULL. */
+struct local_object *heap_slot_at(const struct heap *heap, u64 address);
 /* The object with address in its memory; NULL. */
 struct local_object *heap_object_at(const struct heap *heap, u64 address);
 

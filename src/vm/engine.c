@@ -81,6 +81,7 @@ static inline void begin(struct vm_run *run, const struct engine *engine)
 {
 	run->fault.set = false;
 	run->nr_records = run->nr_dynptrs = run->nr_references = 0;
+	run->met_pointers = false;
 	run->pc = 0;
 	run->tail_calls = 0;
 	run->next = NULL;

@@ -76,7 +76,7 @@ KFUNC_FN(percpu_obj_drop_impl)
 KFUNC_FN(refcount_acquire_impl)
 {
 	struct btf_object *types;
-	struct local_object *object = vm_object_at(run, r1, &types);
+	struct local_object *object = vm_object_met(run, r1, &types);
 	const struct local_type *type = object ? local_type_of(types, object->type) : NULL;
 
 	if (!type || PTR_U64(local_memory(object)) != r1 ||
@@ -125,7 +125,7 @@ HELPER_FN(kptr_xchg)
 static u64 copy_of(struct vm_run *run, u64 address, u64 cpu)
 {
 	struct btf_object *types;
-	struct local_object *object = vm_object_at(run, address, &types);
+	struct local_object *object = vm_object_met(run, address, &types);
 	const struct local_type *type = object ? local_type_of(types, object->type) : NULL;
 
 	if (!type || !object->copies || PTR_U64(local_memory(object)) != address)

@@ -29,6 +29,18 @@ struct local_object *vm_object_at(struct vm_run *run, u64 address, struct btf_ob
 	return NULL;
 }
 
+struct local_object *vm_object_met(struct vm_run *run, u64 address, struct btf_object **types)
+{
+	struct prog *const prog = run->prog;
+	struct local_object *object = vm_object_at(run, address, types);
+
+	for (u32 i = 0; !object && run->met_pointers && i < prog->nr_types; i++) {
+		*types = prog->types[i];
+		object = heap_slot_at(&prog->types[i]->heap, address);
+	}
+	return object;
+}
+
 /* From a start on, with fields of which one of these kinds lies at address. */
 static bool find_field(const struct btf_fields *fields, u8 *memory, u64 address, u32 kinds,
 		       struct vm_field *found)
@@ -67,7 +79,7 @@ bool vm_field_at(struct vm_run *run, u64 address, u32 kinds, struct vm_field *fo
 bool vm_object_part(struct vm_run *run, u64 address, u64 *start, u32 *size)
 {
 	struct btf_object *types;
-	struct local_object *object = vm_object_at(run, address, &types);
+	struct local_object *object = vm_object_met(run, address, &types);
 	const struct local_type *type = object ? local_type_of(types, object->type) : NULL;
 	u32 offset, stride, from, to;
 	u8 *memory;
@@ -129,6 +141,7 @@ bool vm_load_pointer(struct vm_run *run, u64 address, u64 *value)
 		return false;
 	word = load_acquire((u64 *)U64_PTR(address));
 	to = PTR_U64(found.types->heap.base) + word;
-	*value = word && heap_object_at(&found.types->heap, to) ? to : 0;
+	*value = word && heap_slot_at(&found.types->heap, to) ? to : 0;
+	run->met_pointers = true;
 	return true;
 }

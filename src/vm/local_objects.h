@@ -22,6 +22,8 @@ struct vm_field {
 bool vm_field_at(struct vm_run *run, u64 address, u32 kinds, struct vm_field *found);
 /* The object, of one of the program's types, with address in its memory; NULL. */
 struct local_object *vm_object_at(struct vm_run *run, u64 address, struct btf_object **types);
+/* Also what was one: who met it by a pointer in a value may go on reading, as under RCU. */
+struct local_object *vm_object_met(struct vm_run *run, u64 address, struct btf_object **types);
 /* The part of an object, between special fields, with address in it. False: there is none. */
 bool vm_object_part(struct vm_run *run, u64 address, u64 *start, u32 *size);
 

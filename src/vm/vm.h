@@ -176,6 +176,7 @@ struct vm_run {
 	u64 dynptrs_made;
 	u32 nr_references;
 	struct vm_reference references[VM_OBJECTS];
+	bool met_pointers;     /* to objects in values, which others may drop at any time */
 	struct vm_redirect redirect;
 	struct lock *spin_lock; /* in a map's value, that the program holds now */
 	bool comparing;        /* in the callback of a tree, which must find it as it left it */

@@ -97,6 +97,24 @@ SEC("tc") int slot_read(struct __sk_buff *skb)
 	return found;
 }
 
+/* Looks at it for a while, and at something else in between. */
+SEC("tc") int slot_watch(struct __sk_buff *skb)
+{
+	struct slots *slot = bpf_map_lookup_elem(&slots, &key);
+	struct plain *plain;
+
+	if (!slot)
+		return -1;
+	bpf_rcu_read_lock();
+	plain = slot->plain;
+	for (int i = 0; i < 100 && plain; i++) {
+		*(volatile __u64 *)&plain->key;
+		*(volatile __u64 *)&slot->before;
+	}
+	bpf_rcu_read_unlock();
+	return 0;
+}
+
 /* The same in a map that this program finds in another. */
 SEC("tc") int inner_read(struct __sk_buff *skb)
 {

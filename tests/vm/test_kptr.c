@@ -2,6 +2,8 @@
 /*
  * test_kptr.c: objects of programs' own types behind pointers in map values (kptr.bpf.c).
  */
+#include <sys/wait.h>
+
 #include "run.h"
 
 #include "kptr.skel.h"
@@ -69,6 +71,26 @@ static void pointers(void **state)
 	assert_int_equal(words[1], 0);
 }
 
+/* The pointer leads to an object for as long as its reader looks, though others drop it meanwhile. */
+static void readers(void **state)
+{
+	pid_t writer;
+	int status;
+
+	skel->bss->key = 1;
+	assert_int_equal(DO(slot_put, 7), 0);
+	writer = fork();
+	for (int i = 0; !writer && i < 20000; i++)
+		if (RUN(slot_put))
+			_exit(1);
+	if (!writer)
+		_exit(0);
+	while (!waitpid(writer, &status, WNOHANG))
+		assert_int_equal(RUN(slot_watch), 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(RUN(slot_take), 1);
+}
+
 /* Inner maps hold objects of the same BTF. */
 static void inner_maps(void **state)
 {
@@ -117,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pointers),
+		cmocka_unit_test(readers),
 		cmocka_unit_test(inner_maps),
 		cmocka_unit_test(bags),
 		cmocka_unit_test(percpu),
