@@ -47,6 +47,7 @@ enum helper_arg {
 	ARG_TASK_OR_NULL, /* the current task */
 	ARG_SOCKET,       /* the socket of the packet, or one that the run has found */
 	ARG_SOCKET_FOUND,
+	ARG_SOCKET_OR_NULL, /* one that the run has found */
 	ARG_ZERO,         /* flags that have no meaning yet */
 	ARG_CTX_OR_NULL,
 	ARG_TIMER,        /* the timer of a map's value */

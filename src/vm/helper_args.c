@@ -176,6 +176,9 @@ static bool check_argument(struct call *call, u32 reg)
 	case ARG_SOCKET_FOUND:
 		return vm_socket_at(call->run, regs[reg]) ||
 		       wrong_argument(call, reg, "a socket that the program has found");
+	case ARG_SOCKET_OR_NULL:
+		return !regs[reg] || vm_socket_at(call->run, regs[reg]) ||
+		       wrong_argument(call, reg, "a socket that the program has found, or NULL");
 	case ARG_ZERO:
 		return !regs[reg] || wrong_argument(call, reg, "0");
 	case ARG_MEM_OR_NULL:

@@ -161,6 +161,19 @@ HELPER_FN(sk_release)
 	return 0;
 }
 
+/*
+ * The packet of a test run has not come in by an interface. And what chooses a socket can have none
+ * here but NULL, which is to choose none.
+ */
+HELPER_FN(sk_assign)
+{
+	if (run->packet)
+		return HELPER_ERROR(!r2 || r3 ? EINVAL : EOPNOTSUPP);
+	if (r3 & ~(u64)(BPF_SK_LOOKUP_F_REPLACE | BPF_SK_LOOKUP_F_NO_REUSEPORT))
+		return HELPER_ERROR(EINVAL);
+	return r2 ? HELPER_ERROR(ESOCKTNOSUPPORT) : 0;
+}
+
 HELPER_FN(sk_fullsock)
 {
 	const struct vm_socket *found = vm_socket_at(run, r1);

@@ -81,6 +81,7 @@ int test_run_xdp(struct prog *prog, struct test_run *run);
 int test_run_flow(struct prog *prog, struct test_run *run);
 int test_run_raw_tp(struct prog *prog, struct test_run *run);
 int test_run_syscall(struct prog *prog, struct test_run *run);
+int test_run_sk_lookup(struct prog *prog, struct test_run *run);
 int test_run_method(struct prog *prog, struct test_run *run);
 
 #endif
