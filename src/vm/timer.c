@@ -144,8 +144,8 @@ static int make_room(struct service *service)
 		memory_free(larger);
 		return -EBUSY;
 	}
-	if (service->queue != old || service->count != count) {
-		memory_free(larger);
+	if (service->queue != old || service->count != count || count_live(service) >= room) {
+		memory_free(larger); /* others have taken some and added some */
 		return 0;
 	}
 	service->queue = larger;

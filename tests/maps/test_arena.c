@@ -380,5 +380,6 @@ int main(void)
 		cmocka_unit_test(no_user_conversion),
 	};
 
+	require_bpf();
 	return run_tests(tests);
 }

@@ -273,5 +273,6 @@ int main(void)
 		TEST(used_by_the_program),
 	};
 
+	require_bpf();
 	return run_tests(tests);
 }
