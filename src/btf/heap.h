@@ -44,6 +44,12 @@ struct local_object *heap_object_at(const struct heap *heap, u64 address);
 /* size bytes at an offset that was found in shared memory; NULL if no object can lie there. */
 void *heap_memory(const struct heap *heap, u32 offset, u32 size);
 
+/* Where an offset leads, which may be to nothing. */
+static inline u64 heap_address(const struct heap *heap, u64 offset)
+{
+	return PTR_U64(heap->base) + offset;
+}
+
 static inline u32 heap_offset(const struct heap *heap, const void *memory)
 {
 	return (u32)((const u8 *)memory - heap->base);

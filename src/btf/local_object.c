@@ -48,7 +48,7 @@ struct local_object *local_object_new(struct btf_object *types, u32 id, u32 copi
 
 	if (!type || type->size > HEAP_OBJECT_MAX / MAX(copies, 1))
 		return NULL;
-	object = heap_alloc(&types->heap, id, ROUND_UP(type->size, 8) * MAX(copies, 1));
+	object = heap_alloc(&types->heap, id, local_stride(type) * MAX(copies, 1));
 	if (object)
 		object->copies = copies;
 	return object;
@@ -99,14 +99,13 @@ static void drop_chain(struct local_object **doomed, const struct heap *heap, u3
 static void clear(struct local_object **doomed, const struct heap *heap,
 		  const struct btf_field *field, u8 *memory)
 {
+	u64 *word = (u64 *)(void *)(memory + field->offset);
 	struct local_object *object;
 
 	if (BTF_FIELD_BIT(field->kind) & FIELDS_OF_ROOTS) {
 		drop_chain(doomed, heap, collection_take(memory + field->offset));
 	} else if (field->kind == FIELD_KPTR) {
-		object = heap_object_at(
-			heap, PTR_U64(heap->base) +
-				      atomic_exchange((u64 *)(void *)(memory + field->offset), 0));
+		object = heap_object_at(heap, heap_address(heap, atomic_exchange(word, 0)));
 		if (object)
 			drop(doomed, heap, object);
 	}

@@ -20,6 +20,12 @@ struct local_type {
 	struct btf_fields fields;
 };
 
+/* From the copy of one CPU to the next. */
+static inline u32 local_stride(const struct local_type *type)
+{
+	return ROUND_UP(type->size, 8);
+}
+
 /* NULL: the id is no struct's, or there is no memory. */
 const struct local_type *local_type_of(struct btf_object *types, u32 id);
 void local_types_free(struct btf_object *types);

@@ -27,26 +27,23 @@ static u64 make(struct vm_run *run, u64 type, u32 copies)
 	return PTR_U64(local_memory(object));
 }
 
-/* The object whose memory begins here, to which the run has a reference; NULL after a fault. */
-static struct local_object *owned(struct vm_run *run, u64 address, bool percpu,
-				  struct btf_object **types)
+/* Takes the run's reference to the object whose memory begins here. False after a fault: it has none. */
+static bool take(struct vm_run *run, const struct local_object *object, u64 address, bool percpu)
 {
-	struct local_object *object = vm_object_at(run, address, types);
-
-	if (object && PTR_U64(local_memory(object)) == address && !object->copies == !percpu &&
+	if (object && PTR_U64(object + 1) == address && !object->copies == !percpu &&
 	    vm_reference_remove(run, object))
-		return object;
+		return true;
 	vm_faultf(run, "0x%llx is no object of the program's own",
 		  (unsigned long long)address);
-	return NULL;
+	return false;
 }
 
 static u64 drop(struct vm_run *run, u64 address, bool percpu)
 {
 	struct btf_object *types;
-	struct local_object *object = owned(run, address, percpu, &types);
+	struct local_object *object = vm_object_at(run, address, &types);
 
-	if (!object)
+	if (!take(run, object, address, percpu))
 		return 0;
 	run->state->value.size = 0;
 	local_object_put(types, object);
@@ -109,14 +106,12 @@ HELPER_FN(kptr_xchg)
 		object = vm_object_at(run, r2, &types);
 		if (!object || !matches(&pointer, types, object))
 			return vm_faultf(run, "the object is not of the type of the kptr");
-		if (!owned(run, r2, object->copies, &types))
+		if (!take(run, object, r2, object->copies))
 			return 0;
-		word = r2 - PTR_U64(types->heap.base);
+		word = heap_offset(&types->heap, U64_PTR(r2));
 	}
 	word = atomic_exchange((u64 *)U64_PTR(r1), word);
-	before = word ? heap_object_at(&pointer.types->heap,
-				       PTR_U64(pointer.types->heap.base) + word)
-		      : NULL;
+	before = heap_object_at(&pointer.types->heap, heap_address(&pointer.types->heap, word));
 	if (!before || !vm_reference_add(run, pointer.types, before))
 		return 0;
 	return PTR_U64(local_memory(before));
@@ -131,7 +126,7 @@ static u64 copy_of(struct vm_run *run, u64 address, u64 cpu)
 	if (!type || !object->copies || PTR_U64(local_memory(object)) != address)
 		return vm_faultf(run, "0x%llx is no object of which each CPU has one",
 				 (unsigned long long)address);
-	return cpu < object->copies ? address + cpu * ROUND_UP(type->size, 8) : 0;
+	return cpu < object->copies ? address + cpu * local_stride(type) : 0;
 }
 
 HELPER_FN(per_cpu_ptr)

@@ -15,30 +15,30 @@
 
 _Static_assert(HEAP_BYTES < 1ull << OWNER_MAP_SHIFT, "owners of objects and of maps are apart");
 
-struct local_object *vm_object_at(struct vm_run *run, u64 address, struct btf_object **types)
+static struct local_object *slot_at(struct vm_run *run, u64 address, struct btf_object **types)
 {
 	struct prog *const prog = run->prog;
-	struct local_object *object;
+	struct local_object *slot;
 
 	for (u32 i = 0; i < prog->nr_types; i++) {
 		*types = prog->types[i];
-		object = heap_object_at(&prog->types[i]->heap, address);
-		if (object)
-			return object;
+		slot = heap_slot_at(&prog->types[i]->heap, address);
+		if (slot)
+			return slot;
 	}
 	return NULL;
 }
 
+struct local_object *vm_object_at(struct vm_run *run, u64 address, struct btf_object **types)
+{
+	struct local_object *slot = slot_at(run, address, types);
+
+	return slot && load_acquire(&slot->refs) ? slot : NULL;
+}
+
 struct local_object *vm_object_met(struct vm_run *run, u64 address, struct btf_object **types)
 {
-	struct prog *const prog = run->prog;
-	struct local_object *object = vm_object_at(run, address, types);
-
-	for (u32 i = 0; !object && run->met_pointers && i < prog->nr_types; i++) {
-		*types = prog->types[i];
-		object = heap_slot_at(&prog->types[i]->heap, address);
-	}
-	return object;
+	return run->met_pointers ? slot_at(run, address, types) : vm_object_at(run, address, types);
 }
 
 /* From a start on, with fields of which one of these kinds lies at address. */
@@ -49,7 +49,6 @@ static bool find_field(const struct btf_fields *fields, u8 *memory, u64 address,
 	const struct btf_field *lock = btf_field_from(fields, LOCKS, 0);
 
 	found->field = btf_field_from(fields, kinds, (u32)offset);
-	found->memory = memory;
 	found->lock = lock ? (struct lock *)(void *)(memory + lock->offset) : NULL;
 	return found->field && found->field->offset == offset;
 }
@@ -88,7 +87,7 @@ bool vm_object_part(struct vm_run *run, u64 address, u64 *start, u32 *size)
 		return false;
 	memory = local_memory(object);
 	offset = (u32)(address - PTR_U64(memory));
-	stride = ROUND_UP(type->size, 8);
+	stride = local_stride(type);
 	if (!stride || offset / stride >= MAX(object->copies, 1))
 		return false;
 	memory += offset / stride * stride;
@@ -135,13 +134,12 @@ cold int vm_drop_references(struct vm_run *run)
 bool vm_load_pointer(struct vm_run *run, u64 address, u64 *value)
 {
 	struct vm_field found;
-	u64 word, to;
+	u64 to;
 
 	if (!vm_field_at(run, address, BTF_FIELD_BIT(FIELD_KPTR), &found) || !found.types)
 		return false;
-	word = load_acquire((u64 *)U64_PTR(address));
-	to = PTR_U64(found.types->heap.base) + word;
-	*value = word && heap_slot_at(&found.types->heap, to) ? to : 0;
+	to = heap_address(&found.types->heap, load_acquire((u64 *)U64_PTR(address)));
+	*value = heap_slot_at(&found.types->heap, to) ? to : 0;
 	run->met_pointers = true;
 	return true;
 }

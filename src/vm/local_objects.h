@@ -13,8 +13,7 @@
 struct vm_field {
 	const struct btf_field *field;
 	struct btf_object *types; /* of what it holds; NULL: it holds nothing */
-	u8 *memory;               /* the value or object that it is in */
-	struct lock *lock;        /* in the same; NULL: there is none */
+	struct lock *lock;        /* in the same value or object; NULL: there is none */
 	u64 owner;                /* see collection.h */
 };
 
