@@ -118,30 +118,30 @@ static bool check_new_dynptr(const struct call *call, u32 reg)
 	       wrong_argument(call, reg, "aligned stack for a dynptr");
 }
 
-static bool check_timer(struct call *call, u32 reg)
+static bool check_field(struct call *call, u32 reg, enum btf_field_kind kind, const char *what)
 {
-	void *value;
-	const struct map *map = vm_map_with_value(call->run, call->regs[reg], &value);
+	struct vm_field found;
 
-	return (map && map->timer_at >= 0 &&
-		call->regs[reg] == PTR_U64(value) + (u64)map->timer_at) ||
-	       wrong_argument(call, reg, "a bpf_timer of a map value");
+	return vm_field_at(call->run, call->regs[reg], BTF_FIELD_BIT(kind), &found) ||
+	       wrong_argument(call, reg, what);
 }
 
-static bool check_wq(struct call *call, u32 reg)
+static bool is_context(const struct call *call, u32 reg)
 {
-	void *value;
-	const struct map *map = vm_map_with_value(call->run, call->regs[reg], &value);
-
-	return (map && map->wq_at >= 0 &&
-		call->regs[reg] == PTR_U64(value) + (u64)map->wq_at) ||
-	       wrong_argument(call, reg, "a bpf_wq of a map value");
+	return call->run->ctx_rules && call->regs[reg] == PTR_U64(call->run->ctx);
 }
 
-static bool check_argument(struct call *call, u32 reg)
+static bool is_socket(const struct call *call, u32 reg)
 {
-	const u64 *regs = call->regs;
-	u64 next = reg < 5 ? regs[reg + 1] : 0;
+	return vm_socket_at(call->run, call->regs[reg]) ||
+	       (call->run->packet &&
+		call->regs[reg] == PTR_U64(&packet_run_of(call->run)->socket));
+}
+
+/* What is one thing that the run knows, or nothing. */
+static bool check_thing(struct call *call, u32 reg)
+{
+	const u64 value = call->regs[reg];
 
 	switch (call->helper->args[reg - 1]) {
 	case ARG_PACKET:
@@ -149,11 +149,52 @@ static bool check_argument(struct call *call, u32 reg)
 			return wrong_argument(call, reg, "the context of a packet");
 		/* fall through */
 	case ARG_CTX:
-		return (call->run->ctx_rules && regs[reg] == PTR_U64(call->run->ctx)) ||
-		       wrong_argument(call, reg, "the context");
+		return is_context(call, reg) || wrong_argument(call, reg, "the context");
 	case ARG_CTX_OR_NULL:
-		return !regs[reg] || regs[reg] == PTR_U64(call->run->ctx) ||
+		return !value || value == PTR_U64(call->run->ctx) ||
 		       wrong_argument(call, reg, "the context or NULL");
+	case ARG_TASK_OR_NULL:
+		return !value || value == VM_CURRENT_TASK ||
+		       wrong_argument(call, reg, "the current task");
+	case ARG_SOCKET:
+		return is_socket(call, reg) || wrong_argument(call, reg, "a socket");
+	case ARG_SOCKET_FOUND:
+		return vm_socket_at(call->run, value) ||
+		       wrong_argument(call, reg, "a socket that the program has found");
+	case ARG_SOCKET_OR_NULL:
+		return !value || vm_socket_at(call->run, value) ||
+		       wrong_argument(call, reg, "a socket that the program has found, or NULL");
+	case ARG_ZERO:
+		return !value || wrong_argument(call, reg, "0");
+	case ARG_SIZE:
+		return value || wrong_argument(call, reg, "a size above 0");
+	case ARG_CALLBACK:
+		return check_callback(call, reg);
+	case ARG_SPIN_LOCK:
+		return check_spin_lock(call, reg);
+	case ARG_TIMER:
+		return check_field(call, reg, FIELD_TIMER, "a bpf_timer of a map value");
+	case ARG_WQ:
+		return check_field(call, reg, FIELD_WQ, "a bpf_wq of a map value");
+	case ARG_DYNPTR:
+		return dynptr_at(call->run, value) ||
+		       wrong_argument(call, reg, "an initialized dynptr");
+	case ARG_DYNPTR_NEW:
+		return check_new_dynptr(call, reg);
+	case ARG_RECORD:
+		return vm_record_at(call->run, value) ||
+		       wrong_argument(call, reg, "a record that this run has reserved");
+	}
+	return true;
+}
+
+/* Maps, and memory of which it is known how much must be there. */
+static bool check_argument(struct call *call, u32 reg)
+{
+	const u64 *regs = call->regs;
+	u64 next = reg < 5 ? regs[reg + 1] : 0;
+
+	switch (call->helper->args[reg - 1]) {
 	case ARG_MAP:
 		return check_map(call, reg);
 	case ARG_MAP_KEY:
@@ -165,32 +206,12 @@ static bool check_argument(struct call *call, u32 reg)
 					!call->map || !(call->map->ops->traits & MAP_VALUE_INPUT));
 	case ARG_MAP_VALUE_OR_NULL:
 		return !regs[reg] || check_map_memory(call, reg, false, false);
-	case ARG_TASK_OR_NULL:
-		return !regs[reg] || regs[reg] == VM_CURRENT_TASK ||
-		       wrong_argument(call, reg, "the current task");
-	case ARG_SOCKET:
-		return (call->run->packet &&
-			regs[reg] == PTR_U64(&packet_run_of(call->run)->socket)) ||
-		       vm_socket_at(call->run, regs[reg]) ||
-		       wrong_argument(call, reg, "a socket");
-	case ARG_SOCKET_FOUND:
-		return vm_socket_at(call->run, regs[reg]) ||
-		       wrong_argument(call, reg, "a socket that the program has found");
-	case ARG_SOCKET_OR_NULL:
-		return !regs[reg] || vm_socket_at(call->run, regs[reg]) ||
-		       wrong_argument(call, reg, "a socket that the program has found, or NULL");
-	case ARG_ZERO:
-		return !regs[reg] || wrong_argument(call, reg, "0");
 	case ARG_MEM_OR_NULL:
-		if (regs[reg] == 0 && next == 0)
-			return true;
-		return check_memory(call, reg, next, false);
+		return (!regs[reg] && !next) || check_memory(call, reg, next, false);
 	case ARG_MEM:
 		return check_memory(call, reg, next, false);
 	case ARG_MEM_OUT:
 		return check_memory(call, reg, next, true);
-	case ARG_SIZE:
-		return regs[reg] || wrong_argument(call, reg, "a size above 0");
 	case ARG_LONG_OUT:
 		if (regs[reg] % sizeof(u64))
 			return wrong_argument(call, reg, "aligned to 8 bytes");
@@ -206,26 +227,10 @@ static bool check_argument(struct call *call, u32 reg)
 		return check_memory(call, reg, 20, false);
 	case ARG_BYTES40:
 		return check_memory(call, reg, 40, false);
-	case ARG_CALLBACK:
-		return check_callback(call, reg);
-	case ARG_SPIN_LOCK:
-		return check_spin_lock(call, reg);
-	case ARG_TIMER:
-		return check_timer(call, reg);
-	case ARG_WQ:
-		return check_wq(call, reg);
 	case ARG_VALUE_MEM:
 		return check_value_memory(call, reg, next);
-	case ARG_DYNPTR:
-		return dynptr_at(call->run, regs[reg]) ||
-		       wrong_argument(call, reg, "an initialized dynptr");
-	case ARG_DYNPTR_NEW:
-		return check_new_dynptr(call, reg);
-	case ARG_RECORD:
-		return vm_record_at(call->run, regs[reg]) ||
-		       wrong_argument(call, reg, "a record that this run has reserved");
 	}
-	return true;
+	return check_thing(call, reg);
 }
 
 bool helper_arguments_ok(struct vm_run *run, const struct helper *helper, const u64 *regs)
