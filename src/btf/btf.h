@@ -39,6 +39,10 @@ enum btf_field_kind {
 };
 
 #define BTF_FIELD_BIT(kind) (1u << (kind))
+#define BTF_LOCKS (BTF_FIELD_BIT(FIELD_SPIN_LOCK) | BTF_FIELD_BIT(FIELD_RES_SPIN_LOCK))
+#define BTF_ROOTS (BTF_FIELD_BIT(FIELD_LIST_HEAD) | BTF_FIELD_BIT(FIELD_RB_ROOT))
+#define BTF_TASKS                                                                                  \
+	(BTF_FIELD_BIT(FIELD_TIMER) | BTF_FIELD_BIT(FIELD_WQ) | BTF_FIELD_BIT(FIELD_TASK_WORK))
 
 struct btf_field {
 	u16 kind, size;

@@ -16,15 +16,12 @@
 #include "btf/check.h"
 
 #define BIT(kind) BTF_FIELD_BIT(kind)
-#define LOCKS (BIT(FIELD_SPIN_LOCK) | BIT(FIELD_RES_SPIN_LOCK))
-#define ROOTS (BIT(FIELD_LIST_HEAD) | BIT(FIELD_RB_ROOT))
 #define NODES (BIT(FIELD_LIST_NODE) | BIT(FIELD_RB_NODE))
-#define TASKS (BIT(FIELD_TIMER) | BIT(FIELD_WQ) | BIT(FIELD_TASK_WORK))
-#define UNIQUE (LOCKS | TASKS)
+#define UNIQUE (BTF_LOCKS | BTF_TASKS)
 #define BTF_WHOLE (-1) /* component of a declaration tag: all of it */
-#define REPEATABLE (ROOTS | BIT(FIELD_KPTR)) /* may be elements of an array */
-#define IN_STRUCTS (LOCKS | ROOTS | NODES | BIT(FIELD_REFCOUNT) | BIT(FIELD_KPTR))
-#define IN_VALUES (LOCKS | ROOTS | TASKS | BIT(FIELD_REFCOUNT) | BIT(FIELD_KPTR))
+#define REPEATABLE (BTF_ROOTS | BIT(FIELD_KPTR)) /* may be elements of an array */
+#define IN_STRUCTS (BTF_LOCKS | BTF_ROOTS | NODES | BIT(FIELD_REFCOUNT) | BIT(FIELD_KPTR))
+#define IN_VALUES (BTF_LOCKS | BTF_ROOTS | BTF_TASKS | BIT(FIELD_REFCOUNT) | BIT(FIELD_KPTR))
 
 static const struct {
 	const char *name;
@@ -195,7 +192,7 @@ static int find_field(const struct btf *btf, u32 id, u32 index, const struct btf
 		return find_kptr(btf, t, field);
 	if (!is_kind(t, BTF_KIND_STRUCT) || t->size != rows[field->kind].size)
 		return 0;
-	return BIT(field->kind) & ROOTS ? find_root(btf, id, index, field) : 1;
+	return BIT(field->kind) & BTF_ROOTS ? find_root(btf, id, index, field) : 1;
 }
 
 /* The fields found since first stand in an element that occurs times over. */
@@ -330,11 +327,11 @@ static int check_found(struct fields *found, u32 *mask)
 			return -EEXIST;
 		end = field->offset + rows[field->kind].size;
 		*mask |= BIT(field->kind);
-		err = BIT(field->kind) & ROOTS ? find_node(found->btf, field) : 0;
+		err = BIT(field->kind) & BTF_ROOTS ? find_node(found->btf, field) : 0;
 		if (err)
 			return err;
 	}
-	if ((*mask & LOCKS) == LOCKS || (*mask & ROOTS && !(*mask & LOCKS)) ||
+	if ((*mask & BTF_LOCKS) == BTF_LOCKS || (*mask & BTF_ROOTS && !(*mask & BTF_LOCKS)) ||
 	    ((*mask & NODES) == NODES && !(*mask & BIT(FIELD_REFCOUNT))))
 		return -EINVAL;
 	return 0;
@@ -357,15 +354,15 @@ static int check_ownership(const struct btf *btf, u32 id, const u32 *masks, u8 *
 	struct fields found = {.btf = btf, .kinds = IN_STRUCTS, .barren = barren};
 	int err;
 
-	if (!(masks[id] & ROOTS))
+	if (!(masks[id] & BTF_ROOTS))
 		return 0;
 	err = find_fields(&found, id, 0, 0);
 	for (u32 i = 0; !err && i < found.count; i++) {
-		if (!(BIT(found.list[i].kind) & ROOTS))
+		if (!(BIT(found.list[i].kind) & BTF_ROOTS))
 			continue;
 		if (!masks[found.list[i].type])
 			err = -EFAULT;
-		else if (masks[id] & NODES && masks[found.list[i].type] & ROOTS)
+		else if (masks[id] & NODES && masks[found.list[i].type] & BTF_ROOTS)
 			err = -ELOOP;
 	}
 	return err;

@@ -102,7 +102,7 @@ static void clear(struct local_object **doomed, const struct heap *heap,
 	u64 *word = (u64 *)(void *)(memory + field->offset);
 	struct local_object *object;
 
-	if (BTF_FIELD_BIT(field->kind) & FIELDS_OF_ROOTS) {
+	if (BTF_FIELD_BIT(field->kind) & BTF_ROOTS) {
 		drop_chain(doomed, heap, collection_take(memory + field->offset));
 	} else if (field->kind == FIELD_KPTR) {
 		object = heap_object_at(heap, heap_address(heap, atomic_exchange(word, 0)));

@@ -9,8 +9,7 @@
 #include "btf/btf_object.h"
 
 /* Fields that hold objects. */
-#define FIELDS_OF_ROOTS (BTF_FIELD_BIT(FIELD_LIST_HEAD) | BTF_FIELD_BIT(FIELD_RB_ROOT))
-#define FIELDS_OF_OBJECTS (FIELDS_OF_ROOTS | BTF_FIELD_BIT(FIELD_KPTR))
+#define FIELDS_OF_OBJECTS (BTF_ROOTS | BTF_FIELD_BIT(FIELD_KPTR))
 
 #define LOCAL_PERCPU_MAX 512u /* bytes of an object of which each CPU has a copy */
 

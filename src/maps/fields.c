@@ -39,7 +39,7 @@ void fields_write_around(const struct btf_fields *fields, void *shared, const vo
 /* A lock that is not to be had leaves the lists and trees as they are; pointers need none. */
 static cold void drop_objects(const struct map *map, void *shared)
 {
-	const bool has_roots = btf_field_from(&map->fields, FIELDS_OF_ROOTS, 0);
+	const bool has_roots = btf_field_from(&map->fields, BTF_ROOTS, 0);
 	const bool locked = has_roots && !value_lock(map, shared);
 
 	for (u32 i = 0; i < map->fields.count; i++)

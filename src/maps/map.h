@@ -180,11 +180,10 @@ enum map_traits {
 
 /* Special fields that values may have (map_ops.fields). */
 enum map_fields {
-	MAP_F_LOCK = BTF_FIELD_BIT(FIELD_SPIN_LOCK) | BTF_FIELD_BIT(FIELD_RES_SPIN_LOCK),
-	MAP_F_TIMER = BTF_FIELD_BIT(FIELD_TIMER) | BTF_FIELD_BIT(FIELD_WQ) |
-		      BTF_FIELD_BIT(FIELD_TASK_WORK),
+	MAP_F_LOCK = BTF_LOCKS,
+	MAP_F_TIMER = BTF_TASKS,
 	MAP_F_OBJECT = BTF_FIELD_BIT(FIELD_REFCOUNT) | BTF_FIELD_BIT(FIELD_KPTR),
-	MAP_F_ROOT = BTF_FIELD_BIT(FIELD_LIST_HEAD) | BTF_FIELD_BIT(FIELD_RB_ROOT),
+	MAP_F_ROOT = BTF_ROOTS,
 };
 
 /* Which helpers take this type (map_ops.helpers); the load-time permission matrix. */

@@ -9,7 +9,6 @@
 
 #include "vm/state.h"
 
-#define LOCKS (BTF_FIELD_BIT(FIELD_SPIN_LOCK) | BTF_FIELD_BIT(FIELD_RES_SPIN_LOCK))
 /* Owners in maps: beyond those in heaps. */
 #define OWNER_MAP_SHIFT 40
 
@@ -46,7 +45,7 @@ static bool find_field(const struct btf_fields *fields, u8 *memory, u64 address,
 		       struct vm_field *found)
 {
 	const u64 offset = address - PTR_U64(memory);
-	const struct btf_field *lock = btf_field_from(fields, LOCKS, 0);
+	const struct btf_field *lock = btf_field_from(fields, BTF_LOCKS, 0);
 
 	found->field = btf_field_from(fields, kinds, (u32)offset);
 	found->lock = lock ? (struct lock *)(void *)(memory + lock->offset) : NULL;
