@@ -262,6 +262,20 @@ void test_run_packet_end(const struct test_run *test, struct packet_run *run)
 	arena_put(&run->arena);
 }
 
+struct vm_run *test_run_plain(const struct test_run *test, struct prog *prog, struct vm_run *own,
+			      void *ctx, const struct ctx_rules *rules)
+{
+	struct vm_run *vm = test->turn ? &test->turn->run.vm : own;
+
+	if (vm == own)
+		memset(vm, 0, sizeof(*vm));
+	vm->prog = prog;
+	vm->ctx = ctx;
+	vm->ctx_rules = rules;
+	vm->packet = NULL;
+	return vm;
+}
+
 int test_run_ctx_in(const struct test_run *run, void *ctx, u32 size)
 {
 	u32 given = MIN(run->ctx_size_in, size);
@@ -341,15 +355,9 @@ static int run_plain(struct prog *prog, struct test_run *run, void *ctx, u32 siz
 {
 	const struct ctx_range all = {.to = (u16)size, .read = 15, .write = writable ? 15 : 0};
 	const struct ctx_rules rules = {.size = size, .nr_ranges = 1, .ranges = &all};
-	struct vm_run own, *vm = run->turn ? &run->turn->run.vm : &own;
+	struct vm_run own;
 
-	if (vm == &own)
-		memset(vm, 0, sizeof(*vm));
-	vm->prog = prog;
-	vm->ctx = ctx;
-	vm->ctx_rules = &rules;
-	vm->packet = NULL;
-	return test_run_loop(vm, run);
+	return test_run_loop(test_run_plain(run, prog, &own, ctx, &rules), run);
 }
 
 static u32 ctx_bytes_of(const struct prog *prog, const struct test_run *run)

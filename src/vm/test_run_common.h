@@ -28,6 +28,9 @@ must_check int test_run_loop(struct vm_run *vm, struct test_run *run);
 struct packet_run *test_run_packet(const struct test_run *test, struct prog *prog,
 				   struct packet_run *own);
 void test_run_packet_end(const struct test_run *test, struct packet_run *run);
+/* The same of a run without a packet, whose context is other memory. */
+struct vm_run *test_run_plain(const struct test_run *test, struct prog *prog, struct vm_run *own,
+			      void *ctx, const struct ctx_rules *rules);
 /*
  * Copies ctx_in over the size bytes at ctx, which are cleared first. -E2BIG when ctx_in is longer
  * than a page or has nonzero bytes beyond size; -EFAULT.

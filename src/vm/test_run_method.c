@@ -85,15 +85,10 @@ static int copy_out(const struct call *call, const u64 *given)
 
 static int run_call(struct call *call, struct prog *prog, struct test_run *test)
 {
-	struct vm_run own, *vm = test->turn ? &test->turn->run.vm : &own;
+	struct vm_run own;
+	struct vm_run *vm = test_run_plain(test, prog, &own, call->args, &call->rules);
 	int err;
 
-	if (vm == &own)
-		memset(vm, 0, sizeof(*vm));
-	vm->prog = prog;
-	vm->ctx = call->args;
-	vm->ctx_rules = &call->rules;
-	vm->packet = NULL;
 	vm->nr_extra = 0;
 	if (test->ctx_size_in)
 		memcpy(call->args, test->ctx_in, test->ctx_size_in);

@@ -40,7 +40,7 @@ static int check_given(const struct bpf_sk_lookup *given)
 
 int test_run_sk_lookup(struct prog *prog, struct test_run *test)
 {
-	struct vm_run own, *vm = test->turn ? &test->turn->run.vm : &own;
+	struct vm_run own;
 	struct bpf_sk_lookup given, seen;
 	int err;
 
@@ -55,13 +55,7 @@ int test_run_sk_lookup(struct prog *prog, struct test_run *test)
 		err = ends_of(&given, &seen);
 	if (err)
 		return err;
-	if (vm == &own)
-		memset(vm, 0, sizeof(*vm));
-	vm->prog = prog;
-	vm->ctx = &seen;
-	vm->ctx_rules = prog->type->ctx;
-	vm->packet = NULL;
-	err = test_run_loop(vm, test);
+	err = test_run_loop(test_run_plain(test, prog, &own, &seen, prog->type->ctx), test);
 	if (err)
 		return err;
 	return test_run_finish(test, NULL, 0, 0, &given, sizeof(given));
