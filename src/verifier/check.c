@@ -591,13 +591,15 @@ static int check_kfunc_argument(struct walk *w, const struct kfunc *kfunc, u32 r
 	case ARG_ANY:
 	case ARG_TYPE:
 	case ARG_TYPE_PERCPU:
-		if (w->written & 1u << reg && (known->kind == UNKNOWN || known->kind == SCALAR))
-			break;
-		verbose(w->v, "R%u is not a scalar\n", reg);
-		return -EINVAL;
-	}
-	if (known->exact && (arg == ARG_TYPE || arg == ARG_TYPE_PERCPU))
+		if (!(w->written & 1u << reg) ||
+		    (known->kind != UNKNOWN && known->kind != SCALAR)) {
+			verbose(w->v, "R%u is not a scalar\n", reg);
+			return -EINVAL;
+		}
+		if (arg == ARG_ANY || !known->exact)
+			return 0;
 		return check_local_type(w->v, known->number, arg == ARG_TYPE_PERCPU);
+	}
 	return check_read(w, reg);
 }
 
