@@ -10,10 +10,9 @@
 #include <time.h>
 
 #include "base/atomic.h"
-#include "vm/asm.h"
+#include "unit/timer_program.h"
 #include "vm/timer.h"
 
-#define CALLBACK 2u /* instruction */
 #define MS 1000000u
 #define PATIENCE 10000 /* ms until a timer that is due counts as lost */
 
@@ -45,26 +44,6 @@ static int make_map(void)
 	return map_create(&spec);
 }
 
-static int make_program(void)
-{
-	const struct bpf_insn insns[] = {
-		MOV_K(R0, 0), EXIT, MOV_K(R1, 1), ATOMIC(DW, BPF_ADD, R3, 0, R1),
-		MOV_K(R0, 0), EXIT,
-	};
-	const uint32_t subprogs[] = {0, CALLBACK};
-	const struct prog_image image = {.type = BPF_PROG_TYPE_SCHED_CLS,
-					 .gpl_compatible = true,
-					 .name = "count",
-					 .insns = insns,
-					 .insn_cnt = ARRAY_SIZE(insns),
-					 .maps = &map,
-					 .nr_maps = 1,
-					 .subprogs = subprogs,
-					 .nr_subprogs = ARRAY_SIZE(subprogs)};
-
-	return prog_create(&image);
-}
-
 static struct object *must_open(int fd, enum object_kind kind)
 {
 	struct object *object;
@@ -79,7 +58,7 @@ static void create(void)
 {
 	map_fd = make_map();
 	map = map_of(must_open(map_fd, OBJECT_MAP));
-	prog_fd = make_program();
+	prog_fd = make_timer_program(map);
 	prog = prog_of(must_open(prog_fd, OBJECT_PROG));
 }
 

@@ -14,13 +14,12 @@
 #include "base/atomic.h"
 #include "vm/timer.h"
 
-#include "../vm/asm.h"
+#include "unit/timer_program.h"
 
 #define KEYS 4u
 #define THREADS 4
 #define TURNS 3000
 #define MS 1000000u
-#define CALLBACK 2u /* instruction */
 
 struct value {
 	u64 fired;
@@ -34,26 +33,6 @@ static u64 started;
 static struct value *value_of(u32 key)
 {
 	return map->ops->lookup(map, &key);
-}
-
-static int make_program(void)
-{
-	const struct bpf_insn insns[] = {
-		MOV_K(R0, 0), EXIT,
-		MOV_K(R1, 1), ATOMIC(DW, BPF_ADD, R3, 0, R1), MOV_K(R0, 0), EXIT,
-	};
-	const u32 subprogs[] = {0, CALLBACK};
-	const struct prog_image image = {.type = BPF_PROG_TYPE_SCHED_CLS,
-					 .gpl_compatible = true,
-					 .name = "test",
-					 .insns = insns,
-					 .insn_cnt = ARRAY_SIZE(insns),
-					 .maps = &map,
-					 .nr_maps = 1,
-					 .subprogs = subprogs,
-					 .nr_subprogs = ARRAY_SIZE(subprogs)};
-
-	return prog_create(&image);
 }
 
 /* The descriptors keep their objects in use, without which no timer can be initialised. */
@@ -74,7 +53,7 @@ static int open_objects(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(object_from_fd(fd, OBJECT_MAP, &object, NULL), 0);
 	map = map_of(object);
-	fd = make_program();
+	fd = make_timer_program(map);
 	assert_true(fd >= 0);
 	assert_int_equal(object_from_fd(fd, OBJECT_PROG, &object, NULL), 0);
 	prog = prog_of(object);

@@ -5,13 +5,6 @@
  */
 #include "local_object.bpf.h"
 
-struct shared {
-	__u64 key;
-	struct bpf_list_node link;
-	struct bpf_rb_node node;
-	struct bpf_refcount refs;
-};
-
 struct leaf {
 	__u64 key;
 	struct bpf_rb_node node;

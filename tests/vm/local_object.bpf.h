@@ -55,6 +55,13 @@ struct item {
 	__u64 value;
 };
 
+struct shared {
+	__u64 key;
+	struct bpf_list_node link;
+	struct bpf_rb_node node;
+	struct bpf_refcount refs;
+};
+
 struct plain {
 	__u64 key;
 };

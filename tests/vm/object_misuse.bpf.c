@@ -5,13 +5,6 @@
  */
 #include "local_object.bpf.h"
 
-struct shared {
-	__u64 key;
-	struct bpf_list_node link;
-	struct bpf_rb_node node;
-	struct bpf_refcount refs;
-};
-
 /* test_object_misuse.c tags the pointer, which clang 14 cannot. */
 struct slots {
 	struct plain *plain;
