@@ -76,7 +76,7 @@ static void drop(struct local_object **doomed, const struct heap *heap, struct l
 	while (!atomic_cas(&object->refs, &refs, refs - 1));
 	if (refs > 1)
 		return;
-	object->next = *doomed ? heap_offset(heap, *doomed) : 0;
+	store_relaxed(&object->next, *doomed ? heap_offset(heap, *doomed) : 0); /* see heap_alloc() */
 	*doomed = object;
 }
 
